@@ -6,5 +6,6 @@
 
 pub mod blur;
 pub mod colour;
+pub mod distance;
 pub mod mesh;
 pub mod resize;

@@ -95,6 +95,47 @@ pub struct Person {
     pub selfie_mask: CropMask,
 }
 
+impl CropMask {
+    /// The mask on a grid whose cell `(i, j)` has its centre at `origin + (i + ½, j + ½) · scale` in the
+    /// picture; `outside` where the crop does not reach.
+    pub fn composed(
+        &self,
+        origin: Vec2,
+        scale: f32,
+        width: usize,
+        height: usize,
+        outside: f32,
+    ) -> Plane {
+        let size = self.probability.width;
+        let to_crop = self.region.crop_to_picture(size).inverse();
+        Plane::from_fn(width, height, |x, y| {
+            let p = origin + Vec2::new(x as f32 + 0.5, y as f32 + 0.5) * scale;
+            let q = to_crop.transform_point2(p);
+            if self.probability.contains(q) { self.probability.sample(q) } else { outside }
+        })
+    }
+}
+
+impl Person {
+    /// Position of a landmark in the picture, pixels.
+    pub fn position(&self, index: usize) -> Vec2 {
+        self.landmarks[index].position
+    }
+
+    /// Distance between the shoulder joints, pixels; the unit of length of the fit.
+    pub fn shoulder_width(&self) -> f32 {
+        self.position(landmark::LEFT_SHOULDER).distance(self.position(landmark::RIGHT_SHOULDER))
+    }
+
+    /// Distance from the middle of the eyes to the middle of the mouth, pixels.
+    pub fn face_height(&self) -> f32 {
+        let eyes = self.position(landmark::LEFT_EYE).midpoint(self.position(landmark::RIGHT_EYE));
+        let mouth =
+            self.position(landmark::MOUTH_LEFT).midpoint(self.position(landmark::MOUTH_RIGHT));
+        eyes.distance(mouth)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
