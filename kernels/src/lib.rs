@@ -7,5 +7,7 @@
 pub mod blur;
 pub mod colour;
 pub mod distance;
+pub mod label;
 pub mod mesh;
+pub mod morphology;
 pub mod resize;
