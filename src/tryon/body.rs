@@ -286,6 +286,21 @@ impl Body {
     }
 }
 
+impl Body {
+    /// Lateral distance of the armpit at an axial distance: the inner edge of the arm where it hangs before
+    /// the trunk's side, else `otherwise`.
+    pub fn armpit_lateral(&self, axial: f32, side: usize, otherwise: f32) -> f32 {
+        let sw = self.shoulder_width;
+        let arm = &self.arm[side];
+        let outward = self.right * SIGN[side];
+        let hit = meets(self.place(axial, 0.0), outward, arm.joint, arm.elbow);
+        match hit {
+            Some(hit) => (hit - 0.9 * arm.upper_radius).clamp(0.34 * sw, otherwise.max(0.34 * sw)),
+            None => otherwise,
+        }
+    }
+}
+
 /// Sign of the image direction that points outwards on each side.
 pub const SIGN: [f32; 2] = [-1.0, 1.0];
 

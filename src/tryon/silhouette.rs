@@ -105,10 +105,13 @@ fn decide_by_colour(fused: &Plane, lab: &[Plane; 3], shoulder_width: f32) -> Pla
         if band == 0.0 {
             continue;
         }
-        let prior = fused.data[i].clamp(0.15, 0.85);
+        let prior = fused.data[i].clamp(0.15, 0.97);
         let of_person = person[bins[i] as usize] + 2e-5;
         let of_background = background[bins[i] as usize] + 2e-5;
         let decided = prior * of_person / (prior * of_person + (1.0 - prior) * of_background);
+        // Clothes may have the background's colour: what the nets are sure of stays.
+        let sure = smoothstep(fused.data[i], 0.6, 0.8);
+        let decided = decided.max(fused.data[i] * sure);
         posterior.data[i] = fused.data[i] * (1.0 - band) + decided * band;
     }
     let smooth = gaussian(&posterior, 1.0);

@@ -25,16 +25,17 @@ pub struct SleeveFit {
     pub coverage: f32,
 }
 
-/// Fraction of the arm, 1 at the wrist, that a sleeve of this length covers.
-pub fn coverage(sleeve: &Sleeve, torso: &TorsoFit, body: &Body) -> f32 {
-    let length: f32 = sleeve
-        .outer
-        .windows(2)
-        .zip(sleeve.inner.windows(2))
-        .map(|(o, i)| o[0].midpoint(i[0]).distance(o[1].midpoint(i[1])))
-        .sum();
-    let fraction = length * torso.scale / (1.30 * body.tip_width);
-    if fraction > 0.74 { 1.0 } else { fraction.min(0.95) }
+/// Fraction of the arm, 1 at the wrist, that a sleeve covers: the mean of what its upper edge reaches from
+/// the shoulder and its lower edge from the armpit.
+fn coverage(sleeve: &Sleeve, torso: &TorsoFit, body: &Body, at_armpit: f32) -> f32 {
+    let length =
+        |curve: &[Vec2]| curve.windows(2).map(|p| p[0].distance(p[1])).sum::<f32>() * torso.scale;
+    // An arm from shoulder tip to wrist is 1.3 times as long as the shoulders are wide.
+    let arm = 1.30 * body.tip_width;
+    let upper = length(&sleeve.outer) / arm;
+    let lower = at_armpit + length(&sleeve.inner) / arm;
+    let fraction = (0.5 * (upper + lower)).max(at_armpit + 0.05);
+    if fraction > 0.78 { 1.0 } else { fraction.min(0.95) }
 }
 
 /// Fits the sleeve of one side.
@@ -45,7 +46,13 @@ pub fn fit_sleeve(
     mask: &Plane,
     side: usize,
 ) -> SleeveFit {
-    let covered = coverage(sleeve, torso, body);
+    let arm = &body.arm[side];
+    let armpit = torso.armpit[side];
+    let along = (arm.elbow - arm.joint).normalize_or(Vec2::Y);
+    let at_armpit =
+        (armpit - arm.joint).dot(along) / arm.joint.distance(arm.elbow).max(1.0) * ELBOW_AT;
+    let at_armpit = at_armpit.clamp(0.04, 0.36);
+    let covered = coverage(sleeve, torso, body, at_armpit);
     let spine = Spine::new(&body.arm[side], covered);
     let half_widths: Vec<f32> = sleeve
         .outer
@@ -72,15 +79,10 @@ pub fn fit_sleeve(
         };
         point + normal * sign * reach
     };
-    let arm = &body.arm[side];
     let mut outer = vec![torso.shoulder[side]];
     let first = (0.3 * covered).min(0.10);
     outer.extend((0..9).map(|i| offset(first + (covered - first) * i as f32 / 8.0, 1.0)));
-    let armpit = torso.armpit[side];
-    let along = (arm.elbow - arm.joint).normalize_or(Vec2::Y);
-    let at_armpit =
-        (armpit - arm.joint).dot(along) / arm.joint.distance(arm.elbow).max(1.0) * ELBOW_AT;
-    let start = at_armpit.clamp(0.04, 0.6 * covered.max(0.1)) + 0.04 * covered;
+    let start = at_armpit + 0.04 * covered;
     let mut inner = vec![armpit];
     inner.extend((0..8).map(|i| offset(start + (covered - start) * i as f32 / 7.0, -1.0)));
 
@@ -165,16 +167,9 @@ fn advances(before: [Vec2; 2], section: [Vec2; 2], turn: f32) -> bool {
     let [o0, i0] = before;
     let [o1, i1] = section;
     let least = 1e-3 * (i0 - o0).length_squared().max(1e-6);
-    [(o1 - o0, i0 - o0), (i1 - o1, i1 - i0), (o1 - o0, i1 - o0), (i1 - i0, i0 - o0)]
+    [(o1 - o0, i0 - o0), (i1 - i0, i1 - o1), (o1 - o0, i1 - o0), (i1 - i0, i0 - o0)]
         .into_iter()
-        .enumerate()
-        .all(|(k, (a, b))| {
-            let area = match k {
-                1 => -b.perp_dot(a),
-                _ => a.perp_dot(b),
-            };
-            area * turn > least.min(0.02)
-        })
+        .all(|(forward, across)| forward.perp_dot(across) * turn > least.min(0.02))
 }
 
 /// Five points across each section, an eighth of the width beyond both edges, and half a section of
@@ -207,6 +202,17 @@ fn ruled(source: &[[Vec2; 2]], target: &[[Vec2; 2]]) -> Patch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_straight_sleeve_is_left_as_it_is() {
+        let sections: Vec<[Vec2; 2]> = (0..16)
+            .map(|j| [Vec2::new(0.0, 5.0 * j as f32), Vec2::new(20.0, 4.0 * j as f32)])
+            .collect();
+        assert_eq!(without_folds(sections.clone()), sections);
+        let mirrored: Vec<[Vec2; 2]> =
+            sections.iter().map(|s| s.map(|p| Vec2::new(-p.x, p.y))).collect();
+        assert_eq!(without_folds(mirrored.clone()), mirrored);
+    }
 
     #[test]
     fn no_bend_of_the_arm_folds_a_sleeve() {

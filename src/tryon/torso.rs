@@ -21,7 +21,7 @@ pub struct TorsoFit {
     pub patch: Patch,
     /// Grid cells per garment pixel across.
     pub scale: f32,
-    /// Armpits on the body.
+    /// Armpits on the body, where sleeves begin; the patch itself may run on under the arm.
     pub armpit: [Vec2; 2],
     /// Shoulder points on the body.
     pub shoulder: [Vec2; 2],
@@ -235,7 +235,8 @@ fn fit_side(
     }
     source[PROFILE].y += MARGIN;
     target[PROFILE] += body.down * MARGIN * scale;
-    let armpit = body.place(axial[0], sign * width[0]);
+    let pit_lateral = body.armpit_lateral(axial[0], side, width[0]);
+    let armpit = body.place(axial[0], sign * pit_lateral);
     ((source, knots), target, armpit, to)
 }
 

@@ -102,73 +102,99 @@ pub fn neck_zone(mask: &Plane, body: &Body, neckline: &Neckline) -> Plane {
     })
 }
 
-/// Bare arms in place of old sleeves that are longer than the new ones.
+/// Bare arms in place of old sleeves that are longer than the new ones, and the zone that belongs to
+/// bare arms, painted or the person's own.
 ///
 /// `covered` is the fraction of each arm that the new sleeves cover.
 pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> (Fill, Plane) {
-    let Scene { colours, mask, body, parts } = scene;
-    let sw = body.shoulder_width;
+    let Scene { mask, body, parts, .. } = scene;
     let (width, height) = (mask.width, mask.height);
     let mut alpha = Plane::filled(width, height, 0.0);
     let mut zone = Plane::filled(width, height, 0.0);
     let mut colour: [Plane; 3] = std::array::from_fn(|_| Plane::filled(width, height, 0.0));
     let face = srgb_from_lab(parts.skin_colour);
+    let own: [Option<[f32; 3]>; 2] =
+        std::array::from_fn(|side| arm_colour(scene, side, body.arm[side].fore_radius));
     for side in 0..2 {
-        let arm = &body.arm[side];
-        let upper = (0.92 * arm.upper_radius).min(0.135 * sw);
-        let fore = (0.92 * arm.fore_radius).min(0.10 * sw);
-        let at_elbow = 0.51 * (upper + fore);
-        let hand = hand_colour(scene, side, fore);
-        let skin = hand.map_or(face.map(|v| v * 0.95), |hand| {
-            std::array::from_fn(|c| 0.5 * (face[c] + hand[c]))
+        let skin = own[side].or(own[1 - side]).map_or(face.map(|v| v * 0.95), |own| {
+            std::array::from_fn(|c| 0.2 * face[c] + 0.8 * own[c])
         });
-        let f = covered[side];
-        let mut bones = Vec::new();
-        if f < 0.52 {
-            let from = arm.joint.lerp(arm.elbow, ((f - 0.06) / 0.54).max(0.0));
-            bones.push((from, arm.elbow, upper, at_elbow, arm.elbow_seen));
-        }
-        if f < 0.95 {
-            let from = arm.elbow.lerp(arm.wrist, ((f - 0.6) / 0.46).max(0.0));
-            bones.push((from, arm.wrist, at_elbow, 0.8 * fore, arm.wrist_seen));
-        }
-        for (from, to, r0, r1, seen) in bones {
-            if seen < 0.3 {
-                continue;
-            }
-            let capsule = Capsule::new(from, to, r0, r1).soft(0.012 * sw);
-            Capsule::new(from, to, 1.06 * r0, 1.06 * r1).soft(0.012 * sw).paint(&mut zone);
-            let old = capsule.mean(&parts.old_cloth, mask);
-            if old < 0.35 {
-                continue;
-            }
-            let along = (to - from).normalize_or(Vec2::Y);
-            let normal = Vec2::new(-along.y, along.x);
-            let local = local_light(colours, &capsule, mask, sw);
-            capsule.visit(width, height, |x, y, covered, t| {
-                let i = y * width + x;
-                let keep_own =
-                    if old < 0.75 { smoothstep(parts.skin.data[i], 0.3, 0.6) } else { 0.0 };
-                let a = covered * (1.0 - keep_own) * (1.0 - parts.hands.data[i]);
-                if a <= alpha.data[i] {
-                    return;
-                }
-                let p = Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
-                let lateral = (p - from).dot(normal) / (r0 + (r1 - r0) * t);
-                let round = 1.05 - 0.30 * (lateral + 0.12 * parts.light).abs().min(1.2).powf(2.2);
-                let shade = 0.97 * round * local.at(x, y);
-                alpha.data[i] = a;
-                for c in 0..3 {
-                    colour[c].data[i] = (skin[c] * shade).min(1.0);
-                }
-            });
-        }
+        paint_arm(scene, side, covered[side], skin, &mut alpha, &mut zone, &mut colour);
     }
     // Bilinear expansion reads one cell beyond the arm: give it the arm's colour.
     for plane in &mut colour {
         *plane = gaussian_where(plane, &alpha, 0.7, 0.0);
     }
-    (Fill { alpha, colour }, zone)
+    (Fill { alpha: gaussian(&alpha, 0.7), colour }, zone)
+}
+
+fn paint_arm(
+    scene: &Scene,
+    side: usize,
+    covered: f32,
+    skin: [f32; 3],
+    alpha: &mut Plane,
+    zone: &mut Plane,
+    colour: &mut [Plane; 3],
+) {
+    let Scene { colours, mask, body, parts } = scene;
+    let sw = body.shoulder_width;
+    let (width, height) = (mask.width, mask.height);
+    let arm = &body.arm[side];
+    let upper = (0.92 * arm.upper_radius).min(0.135 * sw);
+    let fore = (0.92 * arm.fore_radius).min(0.10 * sw);
+    let at_elbow = 0.51 * (upper + fore);
+    let mut bones = Vec::new();
+    if covered < 0.52 && arm.elbow_seen >= 0.3 {
+        let f = ((covered - 0.06) / 0.54).max(0.0);
+        let from = arm.joint.lerp(arm.elbow, f);
+        bones.push(Capsule::new(from, arm.elbow, upper + (at_elbow - upper) * f, at_elbow));
+    }
+    if covered < 0.95 && arm.wrist_seen >= 0.3 {
+        let f = ((covered - 0.6) / 0.46).max(0.0);
+        let from = arm.elbow.lerp(arm.wrist, f);
+        bones.push(Capsule::new(from, arm.wrist, at_elbow, 0.8 * fore));
+    }
+    let bones: Vec<Capsule> = bones.into_iter().map(|b| b.soft(0.012 * sw)).collect();
+    let mut depth = Plane::filled(width, height, f32::INFINITY);
+    for bone in &bones {
+        let wider = Capsule { radii: bone.radii.map(|r| 1.06 * r), ..*bone };
+        wider.paint(zone);
+        let old = bone.mean(&parts.old_cloth, mask);
+        if old < 0.35 {
+            continue;
+        }
+        let axis = (bone.ends[1] - bone.ends[0]).normalize_or(Vec2::Y);
+        let mut normal = Vec2::new(-axis.y, axis.x);
+        if normal.dot(body.right) < 0.0 {
+            normal = -normal;
+        }
+        let local = local_light(colours, bone, mask, sw);
+        bone.visit(width, height, |x, y, coverage, t| {
+            let i = y * width + x;
+            let p = Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
+            let radius = bone.radii[0] + (bone.radii[1] - bone.radii[0]) * t;
+            let near = bone.ends[0].lerp(bone.ends[1], t);
+            let off_axis = p.distance(near) / radius;
+            // Where two bones meet, the nearer one gives the colour.
+            if off_axis >= depth.data[i] {
+                return;
+            }
+            depth.data[i] = off_axis;
+            let own_skin =
+                if old < 0.75 { smoothstep(parts.skin.data[i], 0.3, 0.6) } else { 0.0 };
+            let opaque = coverage * (1.0 - own_skin) * (1.0 - parts.hands.data[i]);
+            alpha.data[i] = alpha.data[i].max(opaque);
+            let lateral = ((p - near).dot(normal) / radius).clamp(-1.0, 1.0);
+            let facing = (1.0 - (lateral - 0.25 * parts.light).clamp(-1.0, 1.0).powi(2)).sqrt();
+            let shade = (0.74 + 0.30 * facing) * local.at(x, y);
+            for c in 0..3 {
+                // Shadows on skin are warmer: red falls off least.
+                let falloff = shade.powf([0.85, 1.05, 1.15][c]);
+                colour[c].data[i] = (skin[c] * falloff).min(1.0);
+            }
+        });
+    }
 }
 
 fn local_light(colours: &Colours, capsule: &Capsule, mask: &Plane, sw: f32) -> Plane {
@@ -188,34 +214,38 @@ fn local_light(colours: &Colours, capsule: &Capsule, mask: &Plane, sw: f32) -> P
         .map(|l| (0.5 * ((l - level) / 100.0).clamp(-0.25, 0.2)).exp())
 }
 
-/// Mean colour of a hand that is surely skin and looks like the face; `None` where there is none.
-fn hand_colour(scene: &Scene, side: usize, radius: f32) -> Option<[f32; 3]> {
+/// Mean colour of the arm and hand where they surely are skin; `None` where too little of them shows.
+fn arm_colour(scene: &Scene, side: usize, radius: f32) -> Option<[f32; 3]> {
     let Scene { colours, mask, body, parts } = scene;
     let arm = &body.arm[side];
-    if arm.wrist_seen < 0.3 {
-        return None;
-    }
-    let reach = arm.wrist + (arm.hand - arm.wrist) * 1.4;
-    let mut sum = [0.0f32; 6];
+    let mut sum = [0.0f32; 3];
     let mut cells = 0.0f32;
-    Capsule::new(arm.wrist, reach, radius, 1.2 * radius).visit(
-        mask.width,
-        mask.height,
-        |x, y, covered, _| {
-            let i = y * mask.width + x;
-            if covered > 0.5 && mask.data[i] > 0.5 && parts.skin.data[i] > 0.5 {
-                cells += 1.0;
-                for c in 0..3 {
-                    sum[c] += colours.rgb[c].data[i];
-                    sum[3 + c] += colours.lab[c].data[i];
+    let reach = arm.wrist + (arm.hand - arm.wrist) * 1.4;
+    let bones = [
+        (arm.joint, arm.elbow, arm.elbow_seen),
+        (arm.elbow, arm.wrist, arm.elbow_seen.min(arm.wrist_seen.max(0.3))),
+        (arm.wrist, reach, arm.wrist_seen),
+    ];
+    for (from, to, seen) in bones {
+        if seen < 0.3 {
+            continue;
+        }
+        Capsule::new(from, to, 0.8 * radius, 0.8 * radius).visit(
+            mask.width,
+            mask.height,
+            |x, y, covered, _| {
+                let i = y * mask.width + x;
+                let skin = parts.skin.data[i] > 0.4 && parts.old_cloth.data[i] < 0.3;
+                if covered > 0.5 && mask.data[i] > 0.9 && skin {
+                    cells += 1.0;
+                    for c in 0..3 {
+                        sum[c] += colours.rgb[c].data[i];
+                    }
                 }
-            }
-        },
-    );
-    let enough = cells > 0.3 * radius * radius;
-    let mean = sum.map(|v| v / cells.max(1.0));
-    let differs = (mean[4] - parts.skin_colour[1]).hypot(mean[5] - parts.skin_colour[2]);
-    (enough && differs < 6.0).then_some([mean[0], mean[1], mean[2]])
+            },
+        );
+    }
+    (cells > 0.5 * radius * radius).then(|| sum.map(|v| v / cells))
 }
 
 /// Background where old clothes stand out beyond what the new ones cover.
@@ -247,7 +277,13 @@ pub fn background(
             * (1.0 - covered.data[i])
             * (1.0 - parts.hair.data[i])
     });
-    if alpha.data.iter().all(|&a| a < 0.2) {
+    let outside = distance_to(mask, |v| v > 0.04);
+    let known = outside.map(|d| (d > 0.02 * sw) as u8 as f32);
+    if known.data.iter().sum::<f32>() < 0.02 * known.data.len() as f32 {
+        return None;
+    }
+    let left_over = left_over_outside(scene, covered, axial_limit);
+    if alpha.data.iter().all(|&a| a < 0.2) && left_over.is_none() {
         return None;
     }
     // The rim of the old outline goes with it.
@@ -259,13 +295,71 @@ pub fn background(
             * (1.0 - smoothstep(parts.hair.data[i], 0.2, 0.4));
         alpha.data[i] = alpha.data[i].max(grown * free);
     }
-    let outside = distance_to(mask, |v| v > 0.04);
-    let known = outside.map(|d| (d > 0.02 * sw) as u8 as f32);
-    if known.data.iter().sum::<f32>() < 0.02 * known.data.len() as f32 {
-        return None;
+    if let Some(found) = left_over {
+        alpha = combine(&alpha, &found, f32::max);
     }
     let colour = [0, 1, 2].map(|c| push_pull(&colours.rgb[c], &known));
     Some(Fill { alpha: gaussian(&alpha, 0.8), colour })
+}
+
+/// Old clothes that the outline lost because they have the colour of a plain background nearly, but not
+/// quite: what differs from the smooth background close to the trunk. `None` before a busy background, where
+/// nothing can be told.
+fn left_over_outside(scene: &Scene, covered: &Plane, axial_limit: f32) -> Option<Plane> {
+    let Scene { colours, mask, body, parts } = scene;
+    let sw = body.shoulder_width;
+    let outside = distance_to(mask, |v| v > 0.3);
+    let far = outside.map(|d| (d > 0.10 * sw) as u8 as f32);
+    if far.data.iter().sum::<f32>() < 0.05 * far.data.len() as f32 {
+        return None;
+    }
+    let plate: [Plane; 3] = [0, 1, 2].map(|c| push_pull(&gaussian(&colours.lab[c], 1.0), &{
+        // Every fourth cell is held back, to see how well the others foretell it.
+        Plane::from_fn(mask.width, mask.height, |x, y| {
+            if (x / 4 + y / 4) % 2 == 0 { far.at(x, y) } else { 0.0 }
+        })
+    }));
+    let differs = |i: usize| {
+        (0..3)
+            .map(|c| (colours.lab[c].data[i] - plate[c].data[i]).powi(2))
+            .sum::<f32>()
+            .sqrt()
+    };
+    let ring: Vec<usize> = (0..mask.data.len())
+        .filter(|&i| {
+            let (x, y) = (i % mask.width, i / mask.width);
+            (x / 4 + y / 4) % 2 == 1 && far.data[i] > 0.0 && outside.data[i] < 0.4 * sw
+        })
+        .collect();
+    if ring.is_empty() {
+        return None;
+    }
+    let mut errors: Vec<f32> = ring.into_iter().map(differs).collect();
+    let at = errors.len() * 9 / 10;
+    let usual = *errors.select_nth_unstable_by(at, f32::total_cmp).1;
+    if usual > 6.0 {
+        return None;
+    }
+    let least = (2.0 * usual).max(6.0);
+    Some(Plane::from_fn(mask.width, mask.height, |x, y| {
+        let i = y * mask.width + x;
+        let near = 1.0 - smoothstep(outside.data[i], 0.07 * sw, 0.10 * sw);
+        if near == 0.0 || covered.data[i] > 0.9 {
+            return 0.0;
+        }
+        let p = Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
+        let (axial, _) = body.parts(p);
+        let zone = smoothstep(axial, -0.34 * sw, -0.28 * sw)
+            * (1.0 - smoothstep(axial, axial_limit - 0.05 * sw, axial_limit))
+            * below_chin(body, p);
+        let free = (1.0 - covered.data[i])
+            * (1.0 - smoothstep(parts.skin.data[i], 0.15, 0.35))
+            * (1.0 - smoothstep(parts.hair.data[i], 0.1, 0.3))
+            * (1.0 - parts.hands.data[i]);
+        // Inside the outline the old clothes' own test decides.
+        let lost = 1.0 - smoothstep(mask.data[i], 0.6, 0.95);
+        near * zone * free * lost * smoothstep(differs(i), least, 2.0 * least)
+    }))
 }
 
 /// Background in place of hair that stands out above a hat's band.

@@ -104,6 +104,9 @@ impl SeenPerson {
             .map(|Fill { alpha, colour }| Step::Fill { alpha, colour })
             .collect();
         steps.push(Step::Shadow { strength: self.contact_shadow(&cover) });
+        // A sleeve must not run on over the trunk of its own garment.
+        let of_trunk = self.cover(&[&torso.patch], Some(&piece.cloth));
+        let beside = Arc::new(combine(&gaps.spill, &of_trunk, |s, t| s * (1.0 - t)));
         let spill = Arc::new(gaps.spill);
         steps.push(self.cloth_step(
             piece,
@@ -128,7 +131,7 @@ impl SeenPerson {
                 wide,
                 Look {
                     front: Some(sleeve_front.clone()),
-                    spill: Some(Arc::clone(&spill)),
+                    spill: Some(Arc::clone(&beside)),
                     roundness: 0.20,
                     fade_in: [0.0, 0.06],
                     spill_until: 0.94,
