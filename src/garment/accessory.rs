@@ -29,11 +29,14 @@ fn row_ends(silhouette: &Silhouette, y: usize) -> Option<[f32; 2]> {
 pub fn hat(silhouette: &Silhouette, known: &Known) -> Result<Hat, Fault> {
     let band = match known.band {
         Some(band) => band,
-        None => {
-            let y = brim_row(silhouette).unwrap_or_else(|| silhouette.row_at(0.9));
-            let [left, right] = row_ends(silhouette, y).ok_or(Fault::TooThin)?;
-            [left, right].map(|x| Vec2::new(x, y as f32 + 0.5))
-        }
+        None => match brim_notch(silhouette) {
+            Some(band) => band,
+            None => {
+                let y = silhouette.row_at(0.93);
+                let [left, right] = row_ends(silhouette, y).ok_or(Fault::TooThin)?;
+                [left, right].map(|x| Vec2::new(x, y as f32 + 0.5))
+            }
+        },
     };
     let crown = match known.crown {
         Some(crown) => crown,
@@ -52,32 +55,35 @@ pub fn hat(silhouette: &Silhouette, known: &Known) -> Result<Hat, Fault> {
     Ok(Hat { band, crown })
 }
 
-/// The row at which the crown meets a brim: a notch that opens outwards and up, on both sides.
-fn brim_row(silhouette: &Silhouette) -> Option<usize> {
+/// Where the crown meets a brim: a notch on both sides that opens outwards. A folded cuff has such a
+/// notch too, but is straight below, where a brim is round or reaches farther out than the crown.
+fn brim_notch(silhouette: &Silhouette) -> Option<[Vec2; 2]> {
     let unit = silhouette.unit();
-    let rows = [Side::Left, Side::Right].map(|side| {
+    let ends = [Side::Left, Side::Right].map(|side| {
         let half = silhouette.half(side)?;
         let curve = &half.curve;
-        let reach = 0.08 * unit;
-        let beyond = silhouette.extent_x() * 0.5;
+        let reach = 0.05 * unit;
         (0..curve.points.len())
             .filter(|&index| {
-                let point = curve.points[index];
-                let depth = (point.y - silhouette.bounds[1] as f32) / silhouette.extent_y();
+                let depth = curve.points[index].y - silhouette.bounds[1] as f32;
                 let opening = curve.opening(index, reach);
-                (0.3..0.97).contains(&depth)
-                    && point.x < 0.93 * beyond
+                (0.3..0.97).contains(&(depth / silhouette.extent_y()))
                     && opening.x > 0.1
-                    && opening.y < 0.3
+                    && opening.y < 0.6
             })
             .map(|index| (index, -curve.steady_bend(index, reach)))
             .filter(|&(_, bend)| bend > 0.4)
             .max_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(index, _)| curve.points[index].y)
+            .map(|(index, _)| half.point(index))
     });
-    let [Some(left), Some(right)] = rows else { return None };
-    let even = (left - right).abs() < 0.15 * silhouette.extent_y();
-    even.then_some(((0.5 * (left + right)) as usize).min(silhouette.height - 1))
+    let [Some(left), Some(right)] = ends else { return None };
+    if (left.y - right.y).abs() > 0.15 * silhouette.extent_y() {
+        return None;
+    }
+    let crown = right.x - left.x;
+    let reaches_out = silhouette.extent_x() > 1.2 * crown;
+    let round = silhouette.span(silhouette.row_at(0.97)) < 0.75 * crown;
+    (reaches_out || round).then_some([left, right])
 }
 
 /// Finds the control points of eyeglasses.

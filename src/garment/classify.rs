@@ -5,6 +5,9 @@ use super::{Category, Fault, Texture, front, lower, silhouette::Silhouette, uppe
 /// Confidence below which a person should look.
 pub const CERTAIN: f32 = 0.7;
 
+/// What a folded collar adds to the evidence of a front that opens.
+const COLLAR_COUNTS: f32 = 0.12;
+
 /// A category with its confidence, 0..1.
 pub type Guess = (Category, f32);
 
@@ -21,8 +24,11 @@ pub fn guess(silhouette: &Silhouette, texture: &Texture, upper: &Result<Found, F
         && sleeved
     {
         let open_below = lower::crotch(silhouette, 0.25).is_some();
-        let opens = if open_below { 1.0 } else { front::opening(texture, &found.upper) };
-        return found.category(opens);
+        let line = if open_below { 1.0 } else { front::opening(texture, &found.upper) };
+        // A folded collar nearly always goes with a front that opens; a hood has the notch as well.
+        let opens = if found.collar_notch { line + COLLAR_COUNTS } else { line };
+        tracing::debug!(line, found.collar_notch, "front opening");
+        return found.category(opens.min(1.0));
     }
     bare(silhouette, upper)
 }
@@ -87,6 +93,9 @@ fn bare(silhouette: &Silhouette, upper: &Result<Found, Fault>) -> Guess {
     let least = (0.01 * silhouette.extent_x()) as usize;
     let straps = silhouette.runs(silhouette.row_at(0.03), least).len() >= 2;
     let armholes = upper.as_ref().is_ok_and(|found| found.armhole_seen == [true; 2]);
+    // The corner of an armhole is sharp, a hip is round.
+    let corners =
+        upper.as_ref().is_ok_and(|found| found.armpit_bend.iter().all(|&bend| bend > 0.45));
 
     let as_top = || upper.as_ref().map(|found| found.category(0.0));
     if straps && dip > 0.05 && (armholes || aspect < 1.15) {
@@ -95,10 +104,10 @@ fn bare(silhouette: &Silhouette, upper: &Result<Found, Fault>) -> Guess {
     if aspect > 1.3 {
         return (Category::Hat, if aspect > 1.45 || flat_top < 0.8 { 0.85 } else { 0.6 });
     }
-    if flat_top > 0.82 && dip < 0.06 {
+    if flat_top > 0.82 && dip < 0.06 && !(armholes && corners && dip > 0.008) {
         return (Category::Skirt, if flat_top > 0.9 && aspect < 1.2 { 0.9 } else { 0.6 });
     }
-    if armholes && (aspect < 0.85 || dip > 0.04) {
+    if armholes && (aspect < 0.85 || dip > 0.04 || corners) {
         return as_top().unwrap_or((Category::Sleeveless, 0.5));
     }
     if aspect > 0.7 && dome < 0.8 {

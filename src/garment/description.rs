@@ -7,6 +7,18 @@ use std::path::{Path, PathBuf};
 
 type Pair = [[f32; 2]; 2];
 
+/// How closely a garment is worn.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// Close to the skin.
+    Tight,
+    /// As usual for its category.
+    Regular,
+    /// Wide, hanging.
+    Loose,
+}
+
 /// A description as it is written.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +26,7 @@ struct Written {
     name: Option<String>,
     category: Option<Category>,
     size: Option<String>,
+    fit: Option<Fit>,
     #[serde(default)]
     points: Points,
 }
@@ -46,6 +59,8 @@ pub struct Description {
     pub category: Option<Category>,
     /// Size, free text.
     pub size: Option<String>,
+    /// How closely it is worn.
+    pub fit: Option<Fit>,
     points: Points,
     path: PathBuf,
 }
@@ -69,8 +84,8 @@ impl Description {
             let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
             GarmentError::Description { path: path.clone(), line, source: Box::new(source) }
         })?;
-        let Written { name, category, size, points } = written;
-        Ok(Self { name, category, size, points, path })
+        let Written { name, category, size, fit, points } = written;
+        Ok(Self { name, category, size, fit, points, path })
     }
 
     /// Checks that every point lies in the picture and belongs to the category.

@@ -17,6 +17,7 @@ mod sleeve;
 mod texture;
 mod upper;
 
+pub use description::Fit;
 pub use error::{Fault, GarmentError};
 pub use reading::{Ground, Reading, Warning};
 

@@ -2,7 +2,7 @@
 
 use super::{
     Category, Garment, GarmentError, Shape, Texture, accessory, background, classify,
-    description::Description,
+    description::{Description, Fit},
     lower,
     read::{self, Source},
     silhouette::{self, Silhouette},
@@ -64,6 +64,8 @@ pub struct Reading {
     pub ground: Ground,
     /// Size as its description states it.
     pub size: Option<String>,
+    /// How closely it is worn, as its description states it.
+    pub fit: Option<Fit>,
     /// Columns and rows of the upright file.
     pub picture_size: (u32, u32),
     /// By how much the garment was turned to stand upright, radians.
@@ -154,6 +156,7 @@ impl Reading {
             confidence,
             ground: laid.ground,
             size: description.size,
+            fit: description.fit,
             picture_size: laid.picture_size,
             lean: laid.lean,
             from_picture: laid.from_picture,
