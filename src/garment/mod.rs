@@ -1,7 +1,12 @@
 //! What a garment is: its picture, what kind of thing it is, and where its parts lie.
 
+mod accessory;
 mod background;
+mod classify;
+mod description;
 mod error;
+mod front;
+mod lower;
 mod neckline;
 mod outline;
 pub mod overlay;
@@ -12,6 +17,7 @@ mod sleeve;
 mod texture;
 mod upper;
 
+pub use description::Fit;
 pub use error::{Fault, GarmentError};
 pub use reading::{Ground, Reading, Warning};
 

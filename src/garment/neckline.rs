@@ -2,7 +2,7 @@
 //! the picture changes most.
 
 use super::Texture;
-use glam::Vec2;
+use glam::{Vec2, Vec3};
 use kernels::colour;
 
 /// Depth below the collar points, pixels, and whether the picture shows the inner back above it.
@@ -22,7 +22,9 @@ const ROUNDNESS: [f32; 3] = [2.0, 1.4, 1.0];
 const DEPTHS: std::ops::RangeInclusive<usize> = 8..=80;
 const DEPTH_STEP: f32 = 0.02;
 /// Least change across the curve, CIE76 over two pixels, for it to count as a neckline.
-const LEAST_CHANGE: f32 = 4.0;
+const LEAST_CHANGE: f32 = 2.0;
+/// A print or a label under the curve counts no more than this.
+const LARGEST_CHANGE: f32 = 14.0;
 
 /// Finds the neckline between two collar points. `hole_depth` is how far the alpha channel dips
 /// below the line between them.
@@ -60,8 +62,8 @@ fn strongest_curve(texture: &Texture, middle: Vec2, width: f32, hole: f32) -> Op
         let along = at(angle + 0.02, depth) - at(angle - 0.02, depth);
         let normal = along.perp().normalize_or(Vec2::Y);
         let (above, below) = (lab(here - reach * normal)?, lab(here + reach * normal)?);
-        let sum: f32 = (0..3).map(|i| (above[i] - below[i]).powi(2)).sum();
-        Some(sum.sqrt().min(40.0))
+        let step = Vec3::from_array(above) - Vec3::from_array(below);
+        Some(step.clamp_length_max(LARGEST_CHANGE))
     };
     let mut scores = Vec::new();
     for roundness in ROUNDNESS {
@@ -70,14 +72,12 @@ fn strongest_curve(texture: &Texture, middle: Vec2, width: f32, hole: f32) -> Op
             if depth < hole + 0.08 {
                 continue;
             }
-            let mut changes: Vec<f32> = (0..49)
+            let changes: Vec<Vec3> = (0..49)
                 .filter_map(|k| change(depth, roundness, 0.35 + k as f32 / 48.0 * 2.44))
                 .collect();
-            if changes.len() < 40 {
-                continue;
+            if changes.len() >= 40 {
+                scores.push((depth, steadiness(&changes)));
             }
-            changes.sort_by(f32::total_cmp);
-            scores.push((depth, changes[changes.len() * 2 / 5]));
         }
     }
     let strongest = scores.iter().map(|score| score.1).fold(0.0, f32::max);
@@ -91,4 +91,13 @@ fn strongest_curve(texture: &Texture, middle: Vec2, width: f32, hole: f32) -> Op
     let (top, _) = first[0];
     let near = first.iter().take_while(|score| score.0 < top + 0.07);
     near.max_by(|a, b| a.1.total_cmp(&b.1)).map(|score| score.0)
+}
+
+/// Length of the mean change, times the share of the curve that changes in that direction: a neckline
+/// has the same two materials above and below it all along, a print or a label has not.
+fn steadiness(changes: &[Vec3]) -> f32 {
+    let mean = changes.iter().sum::<Vec3>() / changes.len() as f32;
+    let square = mean.length_squared();
+    let agreeing = changes.iter().filter(|change| change.dot(mean) > 0.3 * square).count();
+    square.sqrt() * (agreeing as f32 / changes.len() as f32).powi(2)
 }

@@ -106,7 +106,8 @@ impl Drawing {
         for y in 0..height {
             for x in 0..width {
                 let board = if (x / 12 + y / 12) % 2 == 0 { 236 } else { 216 };
-                let [r, g, b, a] = texture.rgba[y / scale * texture.width + x / scale].map(u32::from);
+                let [r, g, b, a] =
+                    texture.rgba[y / scale * texture.width + x / scale].map(u32::from);
                 for channel in [r, g, b] {
                     rgb.push(((channel * a + board * (255 - a)) / 255) as u8);
                 }

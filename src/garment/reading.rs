@@ -1,7 +1,9 @@
 //! From a file to a garment, with everything that was understood or doubted on the way.
 
 use super::{
-    Category, Garment, GarmentError, Shape, Texture, background,
+    Category, Garment, GarmentError, Shape, Texture, accessory, background, classify,
+    description::{Description, Fit},
+    lower,
     read::{self, Source},
     silhouette::{self, Silhouette},
     upper,
@@ -62,6 +64,8 @@ pub struct Reading {
     pub ground: Ground,
     /// Size as its description states it.
     pub size: Option<String>,
+    /// How closely it is worn, as its description states it.
+    pub fit: Option<Fit>,
     /// Columns and rows of the upright file.
     pub picture_size: (u32, u32),
     /// By how much the garment was turned to stand upright, radians.
@@ -80,7 +84,7 @@ impl Reading {
     /// # Errors
     /// If the files cannot be read, or no garment can be made out: see [`GarmentError`].
     pub fn of(path: &Path, category: Option<Category>) -> Result<Self, GarmentError> {
-        Self::of_picture(path, category)
+        Self::described(path, category, Description::beside(path)?)
     }
 
     /// Reads a garment's picture, whatever description lies beside it.
@@ -88,33 +92,71 @@ impl Reading {
     /// # Errors
     /// If the file cannot be read, or no garment can be made out: see [`GarmentError`].
     pub fn of_picture(path: &Path, category: Option<Category>) -> Result<Self, GarmentError> {
-        let source = read::read(path)?;
-        let laid = Laid::out(source)?;
+        Self::described(path, category, Description::default())
+    }
+
+    fn described(
+        path: &Path,
+        category: Option<Category>,
+        description: Description,
+    ) -> Result<Self, GarmentError> {
+        let laid = Laid::out(read::read(path)?)?;
+        let mut warnings = laid.warnings;
         let Some(silhouette) = Silhouette::of(&laid.texture) else {
             return Err(GarmentError::Transparent);
         };
-        let mut warnings = laid.warnings;
-        let known = upper::Known::default();
-        let found = upper::find(&silhouette, &laid.texture, &known).map_err(|fault| {
-            GarmentError::Implausible { category: category.unwrap_or(Category::TShirt), fault }
-        })?;
-        let (category, confidence) =
-            category.map_or_else(|| found.category(0.0), |category| (category, 1.0));
-        warnings.extend(upper_warnings(&found));
-        let cuffs = found.cuffs;
+        let known = description.upper(laid.from_picture);
+        let top = upper::find(&silhouette, &laid.texture, &known);
+        let (category, confidence) = match category.or(description.category) {
+            Some(category) => (category, 1.0),
+            None => classify::guess(&silhouette, &laid.texture, &top),
+        };
+        if confidence < classify::CERTAIN {
+            warnings.push(Warning::CategoryUncertain);
+        }
+        description.check(category, laid.picture_size)?;
+
+        let implausible = |fault| GarmentError::Implausible { category, fault };
+        let lower_known = description.lower(laid.from_picture);
+        let accessory_known = description.accessory(laid.from_picture);
+        let mut cuffs = [None; 2];
+        let shape = match category {
+            Category::TShirt
+            | Category::LongSleeve
+            | Category::Jacket
+            | Category::Sleeveless
+            | Category::Dress => {
+                let top = top.map_err(implausible)?;
+                warnings.extend(upper_warnings(&top));
+                cuffs = top.cuffs;
+                Shape::Upper(top.upper)
+            }
+            Category::Skirt => {
+                Shape::Skirt(lower::skirt(&silhouette, &lower_known).map_err(implausible)?)
+            }
+            Category::Trousers => {
+                Shape::Trousers(lower::trousers(&silhouette, &lower_known).map_err(implausible)?)
+            }
+            Category::Hat => {
+                Shape::Hat(accessory::hat(&silhouette, &accessory_known).map_err(implausible)?)
+            }
+            Category::Eyeglasses => {
+                let found = accessory::eyeglasses(&silhouette, &accessory_known);
+                Shape::Eyeglasses(found.map_err(implausible)?)
+            }
+        };
         let mut texture = laid.texture;
         texture.extend_colour();
-        let garment = Garment {
-            name: path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned()),
-            category,
-            levels: texture.into_levels(),
-            shape: Shape::Upper(found.upper),
-        };
+        let stem =
+            || path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        let name = description.name.unwrap_or_else(stem);
+        let garment = Garment { name, category, levels: texture.into_levels(), shape };
         Ok(Self {
             garment,
             confidence,
             ground: laid.ground,
-            size: None,
+            size: description.size,
+            fit: description.fit,
             picture_size: laid.picture_size,
             lean: laid.lean,
             from_picture: laid.from_picture,

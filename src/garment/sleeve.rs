@@ -35,7 +35,7 @@ impl Limb {
         let last = points.len() - 1;
         let root = 0.5 * (points[0] + points[last]);
         let farthest = points.iter().map(|p| p.distance(root)).fold(1e-3, f32::max);
-        let reach = (0.35 * width_limits[1]).min(0.09 * long).max(3.0 * curve.step);
+        let reach = (0.09 * width_limits[1]).min(0.09 * long).max(2.0 * curve.step);
         let corner: Vec<f32> =
             (0..=last).map(|i| curve.steady_bend(i, reach).clamp(-0.5, 0.6 * PI)).collect();
         let mut best = (f32::MIN, 0, 0);

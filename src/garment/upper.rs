@@ -1,7 +1,7 @@
 //! Control points of tops and dresses.
 
 use super::{
-    Category, Fault, Shape, Side, Texture, Upper,
+    Category, Fault, Side, Texture, Upper,
     neckline::{self, Neckline},
     outline,
     silhouette::{Half, Silhouette},
@@ -16,15 +16,20 @@ const ARMPIT_BEND: f32 = 0.55;
 
 /// Points that are known beforehand, in pixels of the texture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[expect(missing_docs, reason = "the names are those of `Upper`")]
 pub struct Known {
+    /// Shoulder points.
     pub shoulder: Option<[Vec2; 2]>,
+    /// Collar points.
     pub collar: Option<[Vec2; 2]>,
+    /// Armpits.
     pub armpit: Option<[Vec2; 2]>,
+    /// Ends of the hem.
     pub hem: Option<[Vec2; 2]>,
     /// `[outer, inner]` of the left and the right cuff.
     pub cuffs: Option<[[Vec2; 2]; 2]>,
+    /// Depth of the front neckline below the collar points.
     pub neckline_depth: Option<f32>,
+    /// Whether the inner back shows above the neckline.
     pub neckline_filled: Option<bool>,
 }
 
@@ -37,6 +42,10 @@ pub struct Found {
     pub cuffs: [Option<[Vec2; 2]>; 2],
     /// Whether the armholes were seen in the outline, left and right.
     pub armhole_seen: [bool; 2],
+    /// Bend of the outline close to the armpits, radians: positive at the corner of a bare armhole.
+    pub armpit_bend: [f32; 2],
+    /// Whether the top edge has a notch between shoulder and collar, as a folded collar makes it.
+    pub collar_notch: bool,
     /// Whether the neckline was seen.
     pub neckline_seen: bool,
     /// Largest difference between the left and the right half, in widths at the armpits.
@@ -177,15 +186,21 @@ pub fn find(silhouette: &Silhouette, texture: &Texture, known: &Known) -> Result
         sleeves,
     };
     let armhole_seen = points.map(|p| p.seen != Armhole::Unseen);
-    Ok(Found { upper, cuffs, armhole_seen, neckline_seen: neckline.seen, asymmetry })
+    let armpit_bend =
+        [0, 1].map(|i| halves[i].curve.bend(points[i].armpit, 0.05 * silhouette.unit()));
+    let collar_notch = [0, 1].iter().all(|&i| has_collar_notch(silhouette, &halves[i], &points[i]));
+    Ok(Found {
+        upper,
+        armpit_bend,
+        collar_notch,
+        cuffs,
+        armhole_seen,
+        neckline_seen: neckline.seen,
+        asymmetry,
+    })
 }
 
 impl Found {
-    /// The shape for a garment.
-    pub fn into_shape(self) -> Shape {
-        Shape::Upper(self.upper)
-    }
-
     /// What kind of top this is by its proportions, with a confidence.
     pub fn category(&self, opens_in_front: f32) -> (Category, f32) {
         // 0 at the border between two kinds, 1 well away from it.
@@ -397,6 +412,19 @@ fn collar(silhouette: &Silhouette, halves: &[Half; 2], points: &[Points; 2]) -> 
     })
 }
 
+/// A notch that opens upwards between the shoulder and the collar.
+fn has_collar_notch(silhouette: &Silhouette, half: &Half, points: &Points) -> bool {
+    let curve = &half.curve;
+    let reach = 0.04 * silhouette.unit();
+    let shoulder_x = curve.points[points.shoulder].x;
+    (points.shoulder..curve.points.len()).any(|index| {
+        let share = curve.points[index].x / shoulder_x.max(1.0);
+        (0.25..0.85).contains(&share)
+            && curve.opening(index, reach).y < -0.2
+            && -curve.steady_bend(index, reach) > 0.35
+    })
+}
+
 /// Left and right edge of the body for each row.
 fn body_sides(
     silhouette: &Silhouette,
@@ -428,9 +456,13 @@ pub fn outermost_per_row(line: &[Vec2], rows: usize) -> Vec<Option<f32>> {
     let mut edge: Vec<Option<f32>> = vec![None; rows];
     for pair in line.windows(2) {
         let (low, high) = (pair[0].y.min(pair[1].y), pair[0].y.max(pair[1].y));
-        for y in (low - 0.5).max(0.0) as usize..=((high + 0.5) as usize).min(rows - 1) {
+        // Rows whose middle lies within the segment; neighbouring segments share their end.
+        let first = (low - 0.5).ceil().max(0.0) as usize;
+        let last = ((high - 0.5).floor() as i64).min(rows as i64 - 1);
+        for y in first as i64..=last {
+            let y = y as usize;
             let share = (y as f32 + 0.5 - pair[0].y) / (pair[1].y - pair[0].y);
-            let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.5 };
+            let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 1.0 };
             let x = pair[0].lerp(pair[1], share).x;
             edge[y] = Some(edge[y].map_or(x, |other: f32| other.max(x)));
         }
