@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import fabrics
-from cloth import Piece, beside, blur, colour, join, part, ramp, smooth
+from cloth import Pattern, Piece, beside, blur, colour, join, part, ramp, smooth
 
 
 @dataclass
@@ -23,12 +23,11 @@ class Legs:
     band: float = 40
 
 
-class Trousers:
+class Trousers(Pattern):
     def __init__(self, cut, base, **options):
         self.cut, self.base = cut, base
         p = self.piece = Piece(cut.width, cut.height, cut.seed, sway=2.5)
         p.dome_width, p.dome_height = 46.0, 12.0
-        self.cx = cut.width / 2
         c = cut
         wx, wy = c.waist
         back = self.across((0, wy - 2), (wx * 0.6, wy - 4), (wx - 3, wy + 2))
@@ -36,26 +35,20 @@ class Trousers:
         self.inner = p.layer(join(back, low[::-1]), base, thick=1, edge=3, inside=0.55, shadow=0)
         self.inner.dome = 0.2
         self.back = back
-        self.legs = []
-        for side in (-1, 1):
-            outer = self.way(side, (wx, wy + 2), (wx + 8, wy + 50), (c.hip[0] - 6, c.hip[1] - 70), c.hip, (c.hip[0] + 4, c.crotch + 60), (c.knee[0], c.knee[2]), (c.cuff[0], c.cuff[2]))
-            inner = self.way(side, (2, c.crotch), (15, c.crotch + 36), (36, c.crotch + 160), (c.knee[1], c.knee[2]), (c.cuff[1], c.cuff[2] + 2))
-            hem = self.way(side, (c.cuff[0], c.cuff[2]), (0.5 * (c.cuff[0] + c.cuff[1]), c.cuff[2] + 7), (c.cuff[1], c.cuff[2] + 2))
-            top = self.way(side, (-4, wy + 16), (wx * 0.5, wy + 13), (wx, wy + 2))
-            front = self.way(side, (-4, c.crotch - 4), (-4, wy + 16))
-            leg = p.layer(join(top, outer, hem, inner[::-1], front), base, thick=2, edge=0.8, shadow=0.15, **options)
-            leg.side, leg.outer, leg.inner_seam, leg.hem = side, outer, inner, hem
-            self.legs.append(leg)
+        self.legs = [self.make_leg(side, **options) for side in (-1, 1)]
 
-    def at(self, side, x, y):
-        return self.piece.sway_points([(self.cx + side * x, y)])[0]
-
-    def way(self, side, *points):
-        return smooth(*[self.at(side, x, y) for x, y in points])
-
-    def across(self, *points):
-        left = [self.at(-1, x, y) for x, y in points[:0:-1]]
-        return smooth(*left, *[self.at(1, x, y) for x, y in points])
+    def make_leg(self, side, **options):
+        p, c = self.piece, self.cut
+        wx, wy = c.waist
+        outer = self.way(side, (wx, wy + 2), (wx + 8, wy + 50), (c.hip[0] - 6, c.hip[1] - 70), c.hip, (c.hip[0] + 4, c.crotch + 60),
+                         (c.knee[0], c.knee[2]), (c.cuff[0], c.cuff[2]))
+        inner = self.way(side, (2, c.crotch), (15, c.crotch + 36), (36, c.crotch + 160), (c.knee[1], c.knee[2]), (c.cuff[1], c.cuff[2] + 2))
+        hem = self.way(side, (c.cuff[0], c.cuff[2]), (0.5 * (c.cuff[0] + c.cuff[1]), c.cuff[2] + 7), (c.cuff[1], c.cuff[2] + 2))
+        top = self.way(side, (-4, wy + 16), (wx * 0.5, wy + 13), (wx, wy + 2))
+        front = self.way(side, (-4, c.crotch - 4), (-4, wy + 16))
+        leg = p.layer(join(top, outer, hem, inner[::-1], front), self.base, thick=2, edge=0.8, shadow=0.15, **options)
+        leg.side, leg.outer, leg.inner_seam, leg.hem = side, outer, inner, hem
+        return leg
 
     def drape(self, strength=1.0):
         p, c = self.piece, self.cut
@@ -159,9 +152,8 @@ class Trousers:
 
     def points(self):
         c = self.cut
-        pair = lambda xy: [self.at(-1, *xy).round(1).tolist(), self.at(1, *xy).round(1).tolist()]
         cuffs = [[self.at(s, c.cuff[0], c.cuff[2]).round(1).tolist(), self.at(s, c.cuff[1], c.cuff[2]).round(1).tolist()] for s in (-1, 1)]
-        return {"waist": pair(c.waist), "crotch": self.at(1, 0, c.crotch).round(1).tolist(), "cuffs": cuffs}
+        return {"waist": self.pair(c.waist), "crotch": self.at(1, 0, c.crotch).round(1).tolist(), "cuffs": cuffs}
 
 
 def button(piece, at, radius, base, metal=False, holes=True, thread="#e8e4da"):
@@ -231,3 +223,152 @@ def patch_label(garment, x0, y0, width, height, base, text, ink, behind=1, size=
     p.layers.remove(layer)
     p.layers.insert(behind, layer)
     return layer
+
+
+def chino(cut, base="#b39a74", label="VITRINE"):
+    """Cotton trousers with slanted pockets and a pressed crease."""
+    t = Trousers(cut, base)
+    p, c = t.piece, cut
+    wx, wy = c.waist
+    thread = np.clip(colour(base) * 1.1, 0, 1)
+    t.drape(1.25)
+    for leg in t.legs:
+        fabrics.twill(leg, p.x, p.y, 1.3)
+        s = leg.side
+        leg.groove(beside(leg.outer, s * 5), 0.9, 2.5, 0.12, 1.2)
+        leg.groove(beside(leg.inner_seam, s * -5), 0.9, 2.5, 0.12, 1.2)
+        crease = t.way(s, (118, 330), (138, 620), (0.5 * (c.knee[0] + c.knee[1]), c.knee[2]), (0.5 * (c.cuff[0] + c.cuff[1]), c.cuff[2]))
+        u, v, _ = p.along(crease, 60)
+        leg.height += 2.4 * np.exp(-np.abs(v) / 15) * (u > 0) * ramp(u, 0, 160) * (p.fill(leg.outline) > 0)
+        row = beside(leg.hem, s * 26)
+        leg.groove(row, 0.8, 2.4, 0.1, 1.6)
+        leg.stitch(row, thread, opacity=0.5)
+        mouth = t.way(s, (wx * 0.66, wy + 10 + c.band), (wx + 0, wy + c.band + 90), (wx + 22, wy + c.band + 150))
+        leg.groove(mouth, 2.6, 3.5, 0.35, 0.8)
+        leg.height += 2.2 * blur(p.stroke(beside(mouth, s * 7), 8), 3)
+        leg.stitch(beside(mouth, s * 8), thread, opacity=0.6)
+    fabrics.twill(t.inner, p.x, p.y)
+    t.fly(thread, stitched=False)
+    t.waistband(fabrics.twill, thread, metal="#6b5334", stitched=False)
+    x0, y0 = t.at(1, 0, wy + 1)
+    patch_label(t, x0, y0, 56, 18, "#f0ece2", label, (60, 60, 60, 255))
+    return t
+
+
+@dataclass
+class Tube:
+    """The pattern of a skirt."""
+
+    width: int = 760
+    height: int = 760
+    seed: int = 1
+    waist: tuple = (176, 52)
+    hip: tuple = (236, 280)
+    hem: tuple = (284, 690)
+    hem_bow: float = 14
+    band: float = 40
+    crotch: float = 330
+
+
+class DenimSkirt(Trousers):
+    """A skirt in two halves that button in front."""
+
+    def make_leg(self, side, **options):
+        p, c = self.piece, self.cut
+        wx, wy = c.waist
+        outer = self.way(side, (wx, wy + 2), (wx + 0.42 * (c.hip[0] - wx), wy + 70), (c.hip[0] - 7, c.hip[1] - 60), c.hip, c.hem)
+        hem = self.way(side, c.hem, (c.hem[0] * 0.5, c.hem[1] + c.hem_bow * 0.8), (-6, c.hem[1] + c.hem_bow))
+        top = self.way(side, (-6, wy + 16), (wx * 0.5, wy + 13), (wx, wy + 2))
+        half = p.layer(join(top, outer, hem), self.base, thick=3, edge=0.8, shadow=0.2, **options)
+        half.side, half.outer, half.hem = side, outer, hem
+        return half
+
+    def points(self):
+        return {"waist": self.pair(self.cut.waist), "hem": self.pair(self.cut.hem)}
+
+
+def denim_skirt(cut, base="#1f2f4b", thread="#c08a4c", metal="#a98456", label="VITRINE"):
+    s = DenimSkirt(cut, base)
+    p, c = s.piece, cut
+    wx, wy = c.waist
+    relief = 4.0 * p.noise(140, 2) + 4.0 * p.creases(170)
+    weave = lambda layer, u, v: fabrics.denim(layer, u, v, np.clip(0.10 + 0.05 * p.noise(40, 2), 0, 1))
+    for half in s.legs:
+        side = half.side
+        half.height += relief
+        for k in range(5):
+            x = c.hem[0] * (0.15 + 0.17 * k + p.rng.uniform(-0.04, 0.04))
+            y = p.rng.uniform(330, 470)
+            half.fold([s.at(side, x * 0.86, y), s.at(side, x * 0.94, 0.5 * (y + c.hem[1])), s.at(side, x, c.hem[1] + 20)], p.rng.uniform(18, 28), p.rng.uniform(3, 7), "open", 0.3)
+        for k in range(5):
+            y = 240 + 70 * k + p.rng.uniform(-20, 20)
+            edge = np.interp(y, [wy, c.hip[1], c.hem[1]], [wx, c.hip[0], c.hem[0]])
+            half.fold([s.at(side, edge + 3, y), s.at(side, edge - 60, y + 14), s.at(side, edge - 130, y + 44)], 11, p.rng.uniform(2, 4), "start", 0.3 * side)
+        fade = 0.06 + 0.32 * np.exp(-(((p.x - s.cx - side * 120) / 80) ** 2)) * np.exp(-(((p.y - 400) / 170) ** 2))
+        edge = blur(p.stroke(beside(half.hem, side * 4), 6), 2.5)
+        fabrics.denim(half, p.x, p.y, np.clip(fade + 0.04 * p.noise(30, 2) + 0.3 * edge, 0, 1))
+        half.groove(beside(half.outer, side * 5), 1.0, 2.5, 0.15, 1.4)
+        row = beside(half.hem, side * 24)
+        half.stitch(row, thread)
+        half.groove(beside(row, side * 3), 1.2, 3, 0.15, 2.2)
+    s.calm, s.uv = relief, (p.x, p.y)
+    fabrics.denim(s.inner, p.x, p.y, 0.3 + 0 * p.x)
+    s.pockets(thread, weave)
+    top_y, end = wy + 14 + c.band, c.hem[1] + c.hem_bow
+    left = smooth(s.at(-1, 24, top_y), s.at(-1, 25, 0.5 * (top_y + end)), s.at(-1, 24, end))
+    right = smooth(s.at(1, 24, top_y), s.at(1, 24, 0.5 * (top_y + end)), s.at(1, 24, end))
+    strip = p.layer(join(left, right[::-1]), base, thick=4, edge=2.5, shadow=0.4, rough=0.4)
+    strip.height += relief
+    weave(strip, p.x + 5, p.y)
+    strip.stitch(beside(left, -5), thread)
+    strip.stitch(beside(right, 5), thread)
+    s.waistband(weave, thread)
+    for k in range(5):
+        button(p, s.at(1, 0, top_y + 50 + k * (end - top_y - 90) / 4.4), 10, metal, metal=True)
+    x0, y0 = s.at(1, 0, wy + 1)
+    patch_label(s, x0, y0 - 1, 62, 20, "#9a6a3e", label, (50, 30, 16, 255))
+    return s
+
+
+class Pleats(Pattern):
+    def __init__(self, cut, base, count=15, **options):
+        self.cut = c = cut
+        p = self.piece = Piece(cut.width, cut.height, cut.seed, sway=3)
+        p.dome_width, p.dome_height = 50, 10
+        wx, wy = c.waist
+        back = self.across((0, wy - 4), (wx * 0.6, wy - 4), (wx, wy + 2))
+        low = self.across((0, wy + 46), (wx * 0.6, wy + 40), (wx - 4, wy + 30))
+        self.inner = p.layer(join(back, low[::-1]), base, thick=1, edge=3, inside=0.5, shadow=0)
+        self.inner.dome = 0.2
+        top = self.across((0, wy + 14), (wx * 0.5, wy + 12), (wx, wy + 1))
+        sides = [self.way(s, (wx, wy + 1), (wx + 0.34 * (c.hip[0] - wx), wy + 70), c.hip, c.hem) for s in (-1, 1)]
+        hem = self.across((0, c.hem[1] + c.hem_bow), (c.hem[0] * 0.5, c.hem[1] + c.hem_bow * 0.78), c.hem)
+        t = np.linspace(0, 1, len(hem)) * count
+        hem[:, 1] += 9 * (t % 1.0) - 4 + 2.0 * p.noise(90, 1)[int(c.hem[1]), np.clip(hem[:, 0].astype(int), 0, p.w - 1)]
+        outline = join(top, sides[1], hem[::-1], sides[0][::-1])
+        body = self.body = p.layer(outline, base, thick=3, edge=1.5, shadow=0.2, **options)
+        rows = np.arange(p.h)
+        left = np.interp(rows, sides[0][:, 1], sides[0][:, 0])[:, None]
+        right = np.interp(rows, sides[1][:, 1], sides[1][:, 0])[:, None]
+        across = (p.x - left) / (right - left) * count
+        open_ = ramp(p.y, wy + 60, c.hem[1])
+        wander = (0.05 + 0.07 * open_) * p.noise(170, 1) + 0.03 * p.noise(60, 1)
+        phase = (across + wander) % 1.0
+        tall = 2.0 + 8.0 * open_
+        step = ramp(phase, 0.0, 0.10) * (1 - 0.72 * ramp(phase, 0.10, 1.0))
+        body.height += tall * step + 3.0 * p.noise(140, 2) + open_ * 2.4 * np.sin(2 * np.pi * (phase - 0.3)) * p.noise(120, 1)
+        body.tint(1 - (0.22 + 0.28 * open_) * (1 - ramp(phase, 0.0, 0.05)) - (0.06 + 0.16 * open_) * ramp(phase, 0.72, 1.0))
+        fabrics.twill(body, p.x, p.y, 1.4)
+        fabrics.twill(self.inner, p.x, p.y)
+        foot = beside(hem, -24)
+        body.groove(foot, 0.5, 2, 0.08, 0.6)
+        lower = self.across((0, wy + 14 + c.band), (wx * 0.5, wy + 12 + c.band), (wx + 7, wy + c.band))
+        band = p.layer(join(top, lower[::-1]), base, thick=4, edge=4, shadow=0.4)
+        fabrics.twill(band, p.x, p.y, 1.4)
+        band.height += 1.4 * p.noise(40, 1)
+        body.groove(lower, 1.6, 4, 0.25, 1.6)
+        x0, y0 = self.at(1, 0, wy)
+        patch_label(self, x0, y0, 58, 18, "#f0ece2", "VITRINE", (60, 60, 60, 255))
+
+    def points(self):
+        return {"waist": self.pair(self.cut.waist), "hem": self.pair(self.cut.hem)}

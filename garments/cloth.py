@@ -101,6 +101,7 @@ class Layer:
         self.height = np.zeros((piece.h, piece.w), np.float32)
         self.thick, self.edge, self.inside, self.shadow, self.sheen = thick, edge, inside, shadow, sheen
         self.dome = 1.0
+        self.opacity = 1.0
 
     def fold(self, points, width, height, taper="both", skew=0.25):
         self.piece.ridge(self.height, smooth(*points), width, height, taper, skew)
@@ -119,7 +120,7 @@ class Layer:
         line = blur(p.stroke(curve, width), 0.9)
         self.height -= depth * line
         near = blur(p.stroke(curve, 9), 4.0)
-        self.height += pucker * near * p.noise(7, octaves=1)
+        self.height += 0.55 * pucker * near * p.noise(9, octaves=1)
         self.tint(1 - dark * line - 0.35 * dark * near)
 
     def stitch(self, curve, base, length=4.4, gap=2.4, width=1.4, raised=0.8, opacity=0.78):
@@ -158,8 +159,7 @@ class Piece:
         self.x, self.y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         self.sway = [sway * self.noise(260, octaves=1) for _ in (0, 1)]
         self.dome_width, self.dome_height, self.edge_dark = 64.0, 13.0, 0.24
-        self.contrast = 1.0
-        self.alpha_scale = None
+        self.contrast = 1.2
 
     # Randomness
 
@@ -330,9 +330,8 @@ class Piece:
         for layer in self.layers:
             self.lay(picture, cover, layer, dome, rim)
         straight = picture / np.maximum(cover, 1e-3)[..., None]
-        alpha = cover if self.alpha_scale is None else cover * self.alpha_scale
         rgb = to_srgb(straight)
-        rgba = np.dstack([rgb * 255, alpha * 255])
+        rgba = np.dstack([rgb * 255, cover * 255])
         return np.clip(np.round(rgba), 0, 255).astype(np.uint8)
 
     def lay(self, picture, cover, layer, dome, rim):
@@ -357,9 +356,36 @@ class Piece:
         shaded = layer.albedo[cut] * light[..., None]
         if layer.sheen:
             shaded += (layer.sheen * np.clip(slope, 0, 1.2) * rim[cut] * layer.inside)[..., None]
+        mask = mask * (layer.opacity[cut] if isinstance(layer.opacity, np.ndarray) else layer.opacity)
         picture[cut] += mask[..., None] * (shaded - picture[cut])
         # The picture is premultiplied: uncovered pixels hold zero.
         cover[cut] = cover[cut] + mask * (1 - cover[cut])
+
+
+class Pattern:
+    """A garment drawn around the middle of its piece: x counts from there, y from the top."""
+
+    piece: Piece
+
+    @property
+    def cx(self):
+        return self.piece.w / 2
+
+    def at(self, side, x, y):
+        """A point of one side (-1 left, 1 right) on the picture."""
+        return self.piece.sway_points([(self.cx + side * x, y)])[0]
+
+    def way(self, side, *points):
+        return smooth(*[self.at(side, x, y) for x, y in points])
+
+    def across(self, *points):
+        """A curve from left to right given by its right half, from the middle outwards."""
+        left = [self.at(-1, x, y) for x, y in points[:0:-1]]
+        return smooth(*left, *[self.at(1, x, y) for x, y in points])
+
+    def pair(self, xy):
+        """A point of the pattern on the left and on the right of the picture."""
+        return [self.at(-1, *xy).round(1).tolist(), self.at(1, *xy).round(1).tolist()]
 
 
 def lit(height, contrast):

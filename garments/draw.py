@@ -19,7 +19,8 @@ HERE = Path(__file__).parent
 def draw(name):
     """Draws one garment and returns its control points."""
     entry = CATALOGUE[name]
-    piece, points = entry.make()
+    garment = entry.build()
+    piece, points = garment.piece, garment.points()
     picture = piece.render()
     if entry.ground:
         picture = put_on_ground(picture, entry.ground)
@@ -35,7 +36,7 @@ def description(entry, points):
     lines += [f'{key} = "{value}"' for key, value in entry.fields.items()]
     if entry.with_points:
         lines += ["", "[points]"]
-        lines += [f"{key} = {json.dumps(value)}" for key, value in points.items()]
+        lines += [f"{key} = {json.dumps(value)}" for key, value in points.items() if key != "sleeve_cuffs"]
     return "\n".join(lines) + "\n"
 
 

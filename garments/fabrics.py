@@ -13,8 +13,8 @@ def jersey(layer, u, v, amount=1.0, heather=0.0):
     """Fine single knit: faint wales along v."""
     p = layer.piece
     wales = np.cos(TAU * u / 3.2) * (0.6 + 0.4 * np.cos(TAU * v / 2.7))
-    layer.height += amount * (0.07 * wales + 0.06 * p.grain(0.7))
-    layer.tint(1 + amount * 0.022 * p.grain(0.6) + 0.018 * p.noise(30, 2))
+    layer.height += amount * (0.06 * wales + 0.04 * p.grain(0.7))
+    layer.tint(1 + amount * 0.022 * p.grain(0.6) + 0.008 * p.noise(30, 2))
     if heather:
         layer.tint(1 + heather * (0.6 * p.streaks(5, 0.5, 4) + 0.6 * p.streaks(5, 0.5, 86)))
 
@@ -85,7 +85,7 @@ def plaid(layer, u, v, dark, light, period=112):
         return 1 - ramp(d, half - 1.2, half + 1.2)
 
     for at, weight in ((u, lines), (v, 1 - lines)):
-        layer.paint(np.clip(bar(at, 0, 21) * weight * 1.25, 0, 1), dark, 0.95)
+        layer.paint(np.clip(bar(at, 0, 21) * weight * 1.15, 0, 1), dark, 0.85)
         layer.paint(np.clip(bar(at, period / 2, 4) * weight * 1.4, 0, 1), dark, 0.8)
         layer.paint(np.clip(bar(at, 33, 2.2) * weight * 1.6, 0, 1), light, 0.85)
         layer.paint(np.clip(bar(at, -33, 2.2) * weight * 1.6, 0, 1), light, 0.85)

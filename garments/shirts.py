@@ -13,7 +13,7 @@ class Shirt(Top):
 
     def make_inside(self, base):
         p, c = self.piece, self.cut
-        back = self.across((0, c.top - 10), (c.neck * 0.6, c.top - 15), (c.neck * 0.93, c.top - 16), (c.neck + 4, c.top + 4))
+        back = self.across((0, c.top - 10), (c.neck * 0.6, c.top - 14), (c.neck * 0.96, c.top - 17), (c.neck + 14, c.top - 8))
         low = self.across((0, c.top + c.neck_depth + 10), (c.neck * 0.7, c.top + c.neck_depth), (c.neck + 10, c.top + 10))
         layer = p.layer(join(back, low[::-1]), base, thick=1, edge=4, inside=0.6, shadow=0)
         layer.dome = 0.2
@@ -61,11 +61,11 @@ class Shirt(Top):
         p, c = self.piece, self.cut
         n, t, d = c.neck, c.top, c.neck_depth
         for side in (-1, 1):
-            fold = self.way(side, (n - 2, t - 17), (n * 0.86, t + d * 0.18), (n * 0.46, t + d * 0.68), (4, t + d + 2))
+            fold = self.way(side, (n - 8, t - 17), (n * 0.86, t + d * 0.18), (n * 0.46, t + d * 0.68), (4, t + d + 2))
             front = self.way(side, (4, t + d + 2), (tip[0] * 0.6, t + d + tip[1] * 0.52), (tip[0], t + d + tip[1]))
             outer = self.way(side, (tip[0], t + d + tip[1]), (n * 0.5 + tip[0] * 0.45 + 14, t + d * 0.62 + 16), (n + spread, t + 26))
-            top = self.way(side, (n + spread, t + 26), (n + spread * 0.72, t + 2), (n + 12, t - 15), (n - 2, t - 17))
-            leaf = p.layer(join(fold, front, outer, top), self.base, thick=5, edge=4, shadow=0.45, rough=0.4)
+            top = self.way(side, (n + spread, t + 26), (n + spread * 0.72, t + 2), (n + 14, t - 14), (n - 8, t - 17))
+            leaf = p.layer(join(fold, front, outer, top), self.base, thick=8, edge=4, shadow=0.6, rough=0.4)
             a = side * 0.62 + weave_turn
             self.weave(leaf, p.x * np.float32(np.cos(a)) + p.y * np.float32(np.sin(a)), p.y * np.float32(np.cos(a)) - p.x * np.float32(np.sin(a)))
             # The cloth rolls over at the fold line.
@@ -74,7 +74,7 @@ class Shirt(Top):
             leaf.dome = 0.5
             edge = join(front, outer)
             for k in range(2 if double else 1):
-                leaf.stitch(beside(edge, -side * (-6 - 5 * k)), thread)
+                leaf.stitch(beside(edge, -side * (6 + 5 * k)), thread)
 
     def pocket(self, side, x, y, width, height, thread, point=10, double=False):
         corners = [(x - width / 2, y), (x + width / 2, y), (x + width / 2, y + height - point), (x, y + height), (x - width / 2, y + height - point)]
@@ -175,3 +175,39 @@ def faded_seam(top, layer, curve, thread, side, towards):
     layer.paint(np.clip(worn, 0, 1), "#9db1cc", 0.3)
     for d in (3.5, 9):
         layer.stitch(beside(curve, side * towards * d), thread)
+
+
+SHIRT = dict(width=1080, height=990, neck=88, top=74, shoulder=(236, 138), armpit=(254, 336), waist=(240, 600), hem=(250, 846), hem_bow=74, tail=True,
+             neck_depth=76, sleeve=640, sleeve_angle=70, cuff=82, cuff_slant=-4)
+
+
+def shirt(cut, base, weave, thread, button_base="#f2f0ea", pockets=1, flaps=False, strength=1.0, label="VITRINE", radius=7.0):
+    """A long-sleeved shirt with a rounded tail."""
+    top = Shirt(cut, base)
+    p, c = top.piece, cut
+    top.start(weave, strength)
+    top.seams(1.4)
+    for side in (-1, 1):
+        top.body.stitch(beside(top.armhole(side), side * 7), thread, opacity=0.6)
+        yoke = top.way(side, (c.neck + 34, c.top + 62), (0.5 * (c.neck + c.shoulder[0]) + 24, c.top + 66), (c.shoulder[0] - 4, c.shoulder[1] + 22))
+        top.body.groove(yoke, 1.0, 2.2, 0.15, 0.8)
+        top.body.stitch(beside(yoke, side * 4), thread, opacity=0.6)
+    hem = top.hem_curve()
+    top.body.stitch(beside(hem, -9), thread)
+    top.body.groove(beside(hem, -12), 0.8, 2.4, 0.1, 1.6)
+    top.placket(20, thread, until=c.hem[1] + c.hem_bow - 1)
+    for side in ((1,) if pockets == 1 else (-1, 1)):
+        top.pocket(side, 122, 292, 112, 132, thread, 14)
+        if flaps:
+            top.flap(side, 122, 284, 120, 46, thread, 14)
+            button(p, top.at(side, 122, 314), radius, button_base)
+    top.cuffs(62, thread, button_base, radius=radius)
+    top.stand(weave, thread)
+    top.leaves(thread, tip=(66, 70), spread=32)
+    top.buttons(button_base, radius, c.top + c.neck_depth + 12, c.hem[1] + 6, 8)
+    top.label(label, y=c.top + 30)
+    return top
+
+
+def flannel(dark, light):
+    return lambda layer, u, v: fabrics.plaid(layer, u, v, dark, light)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import fabrics
-from cloth import Piece, beside, blur, colour, flip, join, mirror, part, ramp, resample, smooth
+from cloth import Pattern, Piece, beside, blur, colour, flip, join, mirror, part, ramp, resample, smooth
 
 
 @dataclass
@@ -31,40 +31,22 @@ class Cut:
     sides: list = field(default_factory=list)
     flare: list = field(default_factory=list)
     hem_wave: float = 0
+    tail: bool = False
     armhole_cut: list = field(default_factory=list)
 
 
-class Top:
+class Top(Pattern):
     """A piece with a body, two sleeves and the inside of its neck."""
 
     def __init__(self, cut, base, sleeves=True, inside_base=None, sway=3.0, **options):
         self.cut = cut
         self.piece = Piece(cut.width, cut.height, cut.seed, sway=sway)
-        self.cx = cut.width / 2
         self.base, self.options = base, options
-        p, c = self.piece, cut
-        self.right = {
-            "collar": (c.neck, c.top),
-            "shoulder": c.shoulder,
-            "armpit": c.armpit,
-            "waist": c.waist,
-            "hem": c.hem,
-        }
+        p = self.piece
         self.inner = self.make_inside(inside_base or base)
         self.arms = [self.make_sleeve(side) for side in (-1, 1)] if sleeves else []
         self.body = p.layer(self.body_outline(), base, thick=3, edge=1.5, shadow=0.22, **options)
 
-    def at(self, side, x, y):
-        """A point of one side (-1 left, 1 right) on the picture."""
-        return self.piece.sway_points([(self.cx + side * x, y)])[0]
-
-    def way(self, side, *points):
-        return smooth(*[self.at(side, x, y) for x, y in points])
-
-    def across(self, *points):
-        """A curve from left to right given by its right half, from the middle outwards."""
-        left = [self.at(-1, x, y) for x, y in points[:0:-1]]
-        return smooth(*left, *[self.at(1, x, y) for x, y in points])
 
     # Outlines
 
@@ -94,7 +76,10 @@ class Top:
 
     def hem_curve(self):
         c = self.cut
-        curve = self.across((0, c.hem[1] + c.hem_bow), (c.hem[0] * 0.55, c.hem[1] + c.hem_bow * 0.8), c.hem)
+        (hx, hy), bow = c.hem, c.hem_bow
+        curve = self.across((0, hy + bow), (hx * 0.55, hy + bow * 0.8), c.hem)
+        if c.tail:
+            curve = self.across((0, hy + bow), (hx * 0.4, hy + bow * 0.97), (hx * 0.72, hy + bow * 0.66), (hx * 0.92, hy + bow * 0.18), c.hem)
         if c.hem_wave:
             t = np.linspace(0, 1, len(curve))
             wave = np.sin(2 * np.pi * 4.5 * t + 0.8) + 0.6 * np.sin(2 * np.pi * 7.3 * t + 2.0)
@@ -130,6 +115,11 @@ class Top:
         cap = 4 + 9 * (c.sleeve > 330)
         upper = [tuple(s + (0, -1)), tuple(s + 0.13 * (cuff_out - s) - cap * out), tuple(s + 0.3 * (cuff_out - s) - (cap + 2) * out), tuple(s + 0.65 * (cuff_out - s) - 3 * out), tuple(cuff_out)]
         lower = [tuple(arm + (-2, 0)), tuple(arm + 0.5 * (cuff_in - arm) - 3 * out), tuple(cuff_in)]
+        if c.sleeve > 330:
+            # The sleeve goes on from the slope of the shoulder in one round line.
+            n, top = c.neck, c.top
+            before = (n + 0.8 * (s[0] - n), top + 0.76 * (s[1] - top))
+            upper = [before, tuple(s + (2, -1)), tuple(s + 0.07 * (cuff_out - s) - 11 * out), *upper[1:]]
         upper, lower = self.way(side, *upper), self.way(side, *lower)
         bow = 0.5 * (cuff_out + cuff_in) + 5 * down
         cuff = self.way(side, tuple(cuff_out), tuple(bow), tuple(cuff_in))
@@ -148,9 +138,16 @@ class Top:
         rng, body = p.rng, self.body
         strength = 1.9 * strength
         long = c.hem[1] - c.armpit[1]
-        body.height += strength * 3.2 * p.noise(150, 2) + strength * 2.2 * p.creases(210) * ramp(p.y, c.armpit[1] - 40, c.armpit[1] + 120)
+        body.height += strength * 1.5 * p.noise(170, 2) + strength * 2.4 * p.creases(230) * ramp(p.y, c.armpit[1] - 40, c.armpit[1] + 120)
         for side in (-1, 1):
+            # Broad folds that cross the body from one armpit towards the other hip.
             ax, ay = c.armpit
+            for k in range(3):
+                x0, y0 = ax * rng.uniform(0.72, 0.98), ay + rng.uniform(20, 90)
+                x1, y1 = ax * rng.uniform(-0.35, 0.25), ay + long * rng.uniform(0.4, 0.8)
+                bow = rng.uniform(-30, 30)
+                body.fold([self.at(side, x0, y0), self.at(side, 0.5 * (x0 + x1) + bow, 0.5 * (y0 + y1) + 0.6 * abs(bow)), self.at(side, x1, y1)],
+                          rng.uniform(13, 26), strength * rng.uniform(1.4, 3.0), rng.choice(["start", "both"]), side * rng.uniform(-0.4, 0.4))
             for k in range(5):
                 angle = np.radians(rng.uniform(100, 165) if k < 3 else rng.uniform(165, 200))
                 reach = rng.uniform(90, 210)
@@ -270,18 +267,17 @@ class Top:
 
     def points(self, filled=True):
         c = self.cut
-        pair = lambda xy: [self.at(-1, *xy).round(1).tolist(), self.at(1, *xy).round(1).tolist()]
         found = {
-            "shoulder": pair(c.shoulder),
-            "collar": pair((c.neck, c.top)),
-            "armpit": pair(c.armpit),
-            "hem": pair(c.hem),
+            "shoulder": self.pair(c.shoulder),
+            "collar": self.pair((c.neck, c.top)),
+            "armpit": self.pair(c.armpit),
+            "hem": self.pair(c.hem),
             "neckline_depth": round(float(c.neck_depth), 1),
             "neckline_filled": filled,
         }
         if self.arms:
             _, cuff_out, cuff_in, *_ = self.sleeve_points()
-            found["cuffs"] = [[self.at(s, *cuff_out).round(1).tolist(), self.at(s, *cuff_in).round(1).tolist()] for s in (-1, 1)]
+            found["sleeve_cuffs"] = [[self.at(s, *cuff_out).round(1).tolist(), self.at(s, *cuff_in).round(1).tolist()] for s in (-1, 1)]
         return found
 
 
@@ -478,3 +474,128 @@ DRESS = dict(width=860, height=1260, neck=84, top=52, shoulder=(192, 100), armpi
              sleeve_angle=44, cuff=128, cuff_slant=4)
 TANK = dict(width=760, height=980, neck=104, shoulder=(168, 84), armpit=(236, 332), waist=(232, 620), hem=(250, 906),
             neck_depth=176, back_depth=58, armhole_cut=[(160, 160), (174, 250), (204, 306)])
+
+
+def text_print(lines, ink, y, sizes, spacing=6, weight=2):
+    """Centred lines of lettering."""
+    def finish(top):
+        def painter(d, s):
+            at = y
+            for text, size in zip(lines, sizes):
+                fabrics.spaced(d, (top.cx * s, at * s), text, size * s, ink, spacing * s * size / 60, weight=int(weight * s * size / 60))
+                at += size * 1.12
+        fabrics.screen_print(top.body, fabrics.graphic(top.piece, painter))
+    return finish
+
+
+def chest_pocket(top):
+    """A small patch pocket on the wearer's left."""
+    p = top.piece
+    corners = [(66, 292), (168, 292), (169, 394), (117, 412), (65, 394)]
+    outline = join(*[top.at(1, *q) for q in corners])
+    layer = p.layer(outline, top.base, thick=2.5, edge=2.5, shadow=0.3, rough=0.5)
+    layer.height += top.body.height
+    fabrics.jersey(layer, p.x, p.y)
+    thread = np.clip(colour(top.base) * 1.05, 0, 1)
+    middle = outline.mean(0)
+    row = middle + (outline - middle) * 0.93
+    layer.stitch(resample(np.concatenate([row[1:], row[:1]]), 1), thread, 4, 2.4, 1.3)
+    layer.stitch(smooth(top.at(1, 67, 308), top.at(1, 167, 308)), thread, 4, 2.4, 1.3)
+
+
+def ringer(top):
+    """Three stripes across the chest."""
+    p = top.piece
+    u, v = fabrics.bent(top.body, p.x, p.y - 6 * (1 - ((p.x - top.cx) / top.cut.hem[0]) ** 2), 5)
+    for start, tone in ((330, "#d9a441"), (372, "#c8552f"), (414, "#f0e6d0")):
+        fabrics.stripes(top.body, v, tone, 5000, 34, start=start)
+
+
+KNIT = dict(width=1100, height=860, neck=94, shoulder=(246, 128), armpit=(268, 334), waist=(258, 560), hem=(238, 806), hem_bow=8, neck_depth=84,
+            sleeve=640, sleeve_angle=69, cuff=86, cuff_slant=-4)
+SHIFT = dict(width=800, height=1180, neck=92, top=52, shoulder=(178, 84), armpit=(214, 272), sides=[(203, 350)], waist=(192, 470),
+             flare=[(226, 640), (240, 800)], hem=(236, 1124), hem_bow=8, neck_depth=112, armhole_cut=[(170, 150), (180, 222), (198, 258)])
+
+
+def hoodie(cut, base, label="VITRINE", cord="#e8e4da"):
+    """A hooded sweatshirt with a pouch pocket; the hood lies back behind the neck."""
+    top = Top(cut, base)
+    p, c = top.piece, cut
+    top.drape(1.0)
+    calm = top.body.height.copy()
+    fabrics.jersey(top.inner, p.x, p.y)
+    fabrics.jersey(top.body, p.x, p.y, heather=0.035)
+    for arm in top.arms:
+        along, across, _ = p.along(arm.axis, 700)
+        fabrics.jersey(arm, across, along, heather=0.035)
+    top.seams()
+    thread = np.clip(top.body.albedo.mean((0, 1)) * 1.15, 0, 1)
+    rib = (6.0, 0.9, 0.25)
+    for arm in top.arms:
+        inward = beside(arm.cuff, arm.side * 56)
+        band = p.layer(join(arm.cuff, inward[::-1]), base, thick=2, edge=6, shadow=0.25)
+        band.ribs(beside(arm.cuff, arm.side * 28), 56, *rib)
+        arm.groove(inward, 2.4, 4, 0.2, 2.6)
+    hem = top.hem_curve()
+    high = beside(hem, -58)
+    band = p.layer(join(hem, high[::-1]), base, thick=2, edge=7, shadow=0.25)
+    band.ribs(beside(hem, -29), 58, *rib)
+    top.body.groove(high, 2.6, 5, 0.2, 2.8)
+    y = c.hem[1] - 58
+    half = [(0, y - 190), (112, y - 190), (122, y - 184), (176, y - 62), (178, y + 3), (0, y + 6)]
+    right = [top.at(1, *q) for q in half]
+    left = [top.at(-1, *q) for q in half[::-1]]
+    pouch = p.layer(join(*right, *left), base, thick=4, edge=4, shadow=0.4, rough=0.6)
+    pouch.height += calm + 2.5 * p.noise(80, 2)
+    fabrics.jersey(pouch, p.x, p.y, heather=0.035)
+    for side in (-1, 1):
+        mouth = top.way(side, (118, y - 188), (176, y - 60))
+        for d in (8, 14):
+            pouch.stitch(beside(mouth, side * d), thread, 4, 2.4, 1.3)
+        pouch.fold([top.at(side, 170, y - 60), top.at(side, 110, y - 70), top.at(side, 50, y - 40)], 14, 5, "start", 0.2)
+    pouch.stitch(top.across((0, y - 184), (60, y - 184), (112, y - 184)), thread, 4, 2.4, 1.3)
+    hood(top, cord)
+    top.label(label, y=c.top + 30)
+    return top
+
+
+def hood(top, cord):
+    """The hood: its back edge rises behind the neck, its front edges cross below the throat."""
+    p, c = top.piece, top.cut
+    n, t, d = c.neck, c.top, c.neck_depth
+    for side in (-1, 1):
+        outer = top.way(side, (n - 30, t - 40), (n + 34, t - 26), (n + 58, t + 30), (n + 34, t + 92), (n * 0.5, t + d + 44), (-8, t + d + 66))
+        inner = top.way(side, (-8, t + d + 6), (n * 0.42, t + d - 14), (n * 0.82, t + d * 0.45), (n - 16, t + 4), (n - 30, t - 40))
+        half = p.layer(join(outer, inner), top.base, thick=9, edge=9, shadow=0.5)
+        half.dome = 0.6
+        fabrics.jersey(half, p.x, p.y, heather=0.035)
+        half.height += 4 * p.noise(60, 2)
+        for k in range(4):
+            a = 0.15 + 0.22 * k
+            first, last = outer[int(a * (len(outer) - 1))], inner[int((1 - a) * (len(inner) - 1))]
+            middle = 0.5 * (first + last) + p.rng.normal(0, 6, 2)
+            half.fold([first, middle, last], 11, p.rng.uniform(2, 5), "start", 0.3)
+        thread = np.clip(colour(top.base) * 1.2, 0, 1)
+        half.stitch(beside(inner, side * 13), thread, 4, 2.4, 1.3)
+        half.groove(beside(inner, side * 16), 1.0, 3, 0.15, 1.6)
+    back = top.across((0, t - 34), (n * 0.5, t - 42), (n - 12, t - 46))
+    low = top.across((0, t + 30), (n * 0.5, t + 26), (n - 4, t + 20))
+    rim = p.layer(join(back, low[::-1]), top.base, thick=4, edge=12, shadow=0.5, inside=0.82)
+    fabrics.jersey(rim, p.x, p.y, heather=0.035)
+    rim.dome = 0.3
+    p.layers.remove(rim)
+    p.layers.insert(1, rim)
+    for side in (-1, 1):
+        line = top.way(side, (26, t + d + 18), (36, t + d + 90), (30, t + d + 170), (34 + 6 * side, t + d + 232))
+        string = p.layer(join(beside(line, -3.6), beside(line, 3.6)[::-1]), cord, thick=4, edge=3.6, shadow=0.5, rough=0.4)
+        u, v, _ = p.along(line, 6)
+        string.height += 0.7 * np.cos(2 * np.pi * (u + v) / 5)
+        string.tint(0.85 + 0.15 * np.cos(2 * np.pi * (u + v) / 5))
+        from bottoms import button
+        ring = button(p, line[0], 7, "#b9b6ae", metal=True)
+        end = part(line, 0.93, 1.0)
+        tip = p.layer(join(beside(end, -4.4), beside(end, 4.4)[::-1]), "#b9b6ae", thick=4, edge=4, shadow=0.5, rough=0, sheen=0.2)
+
+
+HOODIE = dict(width=1120, height=1000, neck=96, top=96, shoulder=(250, 160), armpit=(272, 370), waist=(266, 640), hem=(240, 922), hem_bow=8,
+              neck_depth=78, sleeve=650, sleeve_angle=69, cuff=92, cuff_slant=-4)
