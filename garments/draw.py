@@ -11,7 +11,7 @@ from pathlib import Path
 
 from catalogue import CATALOGUE
 from cloth import put_on_ground
-from picture_file import jpeg, palette_png, rgb_png, webp
+from picture_file import jpeg, palette_png, rgb_png, rgba_png, webp
 
 HERE = Path(__file__).parent
 
@@ -24,7 +24,9 @@ def draw(name):
     picture = piece.render()
     if entry.ground:
         picture = put_on_ground(picture, entry.ground)
-    encode = {"png": palette_png if entry.ground is None else rgb_png, "jpg": jpeg, "webp": webp}[entry.kind]
+    encode = {"jpg": jpeg, "webp": webp, "png": rgb_png if entry.ground else palette_png}[entry.kind]
+    if entry.category == "eyeglasses":
+        encode = rgba_png
     (HERE / f"{name}.{entry.kind}").write_bytes(encode(picture))
     (HERE / f"{name}.toml").write_text(description(entry, points))
     return {"file": f"{name}.{entry.kind}", "category": entry.category, "width": piece.w, "height": piece.h,

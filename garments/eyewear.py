@@ -14,7 +14,7 @@ class Glasses(Pattern):
         p = self.piece = Piece(1040, 430, seed, sway=1.2)
         p.dome_width, p.dome_height, p.edge_dark = 10, 0.0, 0.0
         self.lens = lens
-        sheen = 0.9 if metal else 0.35
+        sheen = 0.9 if metal else 0.18
         outer_edges, inner_edges = {}, {}
         for side in (-1, 1):
             inner_edges[side] = self.loop(side, lens, 0)
@@ -56,7 +56,7 @@ class Glasses(Pattern):
         # A soft box above: a light line along the upper inside of every tube of the frame.
         depth = blur((frame.mask > 0.5).astype(np.float32), rim * 0.22)
         gy = np.gradient(depth, axis=0)
-        frame.paint(np.clip(ramp(gy * rim, 0.35, 1.1), 0, 1) * 0.30, "#e8eef4")
+        frame.paint(np.clip(ramp(gy * rim, 0.35, 1.1), 0, 1) * 0.34, "#f4f6f8")
         frame.paint(np.clip(ramp(-gy * rim, 0.4, 1.1), 0, 1) * 0.10, "#9db0c4")
         for side in (-1, 1):
             for dy in (-7, 7):

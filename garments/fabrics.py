@@ -93,18 +93,18 @@ def plaid(layer, u, v, dark, light, period=112):
     layer.tint(1 + 0.05 * p.grain(0.7) + 0.04 * p.streaks(6, 0.6, 45) + 0.03 * p.noise(14, 2))
 
 
-def flower_tile(rng, size=520, count=120, petals=("#d9536a", "#f0a6a0", "#f4d9c4", "#e8b44c"), leaf="#5d7f56"):
+def flower_tile(rng, size=520, count=150, petals=("#d9536a", "#f0a6a0", "#f4d9c4", "#e8b44c"), leaf="#5d7f56"):
     """A repeating tile of scattered flowers: straight colour and cover, in linear light."""
     scale = 3
     big = np.zeros((size * scale, size * scale, 4), np.float32)
     placed = []
     tries = 0
-    while len(placed) < count and tries < 6000:
+    while len(placed) < count and tries < 20000:
         tries += 1
         c = rng.uniform(0, size, 2)
-        r = rng.choice([9, 12, 17, 22], p=[0.35, 0.3, 0.22, 0.13])
+        r = rng.choice([9, 12, 17, 22], p=[0.42, 0.3, 0.18, 0.10])
         gap = [np.hypot(*((c - q + size / 2) % size - size / 2)) - s - r for q, s in placed]
-        if gap and min(gap) < 3:
+        if gap and min(gap) < 7:
             continue
         placed.append((c, r))
     for c, r in placed:

@@ -7,14 +7,18 @@ from PIL import Image
 from scipy.cluster.vq import kmeans2
 
 
+def rgba_png(rgba):
+    """A PNG of all colours, for pictures with large half-transparent parts."""
+    clean = np.where(rgba[..., 3:] > 0, rgba, 0).astype(np.uint8)
+    return encoded(Image.fromarray(clean, "RGBA"), "PNG", optimize=True)
+
+
 def palette_png(rgba, solid=208):
     """A PNG of 256 colours with alpha: most for the opaque inside, the rest for the soft edge."""
     alpha = rgba[..., 3]
     clear = alpha == 0
-    many = np.unique(alpha[~clear]).size > 200 and (alpha[~clear] < 250).mean() > 0.2
     full = (alpha >= 250) & ~clear
     edge = ~full & ~clear
-    solid = 80 if many else solid
     colours = Image.fromarray(rgba[full][:, :3].reshape(1, -1, 3)).quantize(
         solid, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
     inside = np.array(colours.getpalette()).reshape(-1, 3)[:solid]

@@ -72,9 +72,10 @@ class Shirt(Top):
             u, v, _ = p.along(fold, 60)
             leaf.height += 7.0 * np.exp(-((v / 16) ** 2)) + 1.2 * p.noise(40, 1)
             leaf.dome = 0.5
-            edge = join(front, outer)
             for k in range(2 if double else 1):
-                leaf.stitch(beside(edge, -side * (6 + 5 * k)), thread)
+                away = 6 + 5 * k
+                leaf.stitch(part(beside(front, -side * away), 0.05, 1 - 0.09 - 0.05 * k), thread)
+                leaf.stitch(part(beside(outer, -side * away), 0.06 + 0.04 * k, 1), thread)
 
     def pocket(self, side, x, y, width, height, thread, point=10, double=False):
         corners = [(x - width / 2, y), (x + width / 2, y), (x + width / 2, y + height - point), (x, y + height), (x - width / 2, y + height - point)]
@@ -140,7 +141,6 @@ def denim_jacket(cut, base="#35527c", thread="#c08a4c", metal="#a98456", label="
         for x0, x1 in ((74, 52), (178, 112)):
             seam = top.way(side, (x0, 320), (0.5 * (x0 + x1) + 2, 540), (x1, c.hem[1] - 44))
             faded_seam(top, top.body, seam, thread, side, 1)
-        outer = beside(top.arms[0 if side < 0 else 1].axis, side * 22)
     top.placket(26, thread, until=c.hem[1] + 4)
     for side in (-1, 1):
         top.pocket(side, 126, 268, 112, 122, thread, 22)

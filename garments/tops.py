@@ -113,17 +113,19 @@ class Top(Pattern):
         p, c = self.piece, self.cut
         s, cuff_out, cuff_in, arm, down, out = self.sleeve_points()
         cap = 4 + 9 * (c.sleeve > 330)
+        start = tuple(s + (0, -1))
         upper = [tuple(s + (0, -1)), tuple(s + 0.13 * (cuff_out - s) - cap * out), tuple(s + 0.3 * (cuff_out - s) - (cap + 2) * out), tuple(s + 0.65 * (cuff_out - s) - 3 * out), tuple(cuff_out)]
         lower = [tuple(arm + (-2, 0)), tuple(arm + 0.5 * (cuff_in - arm) - 3 * out), tuple(cuff_in)]
         if c.sleeve > 330:
             # The sleeve goes on from the slope of the shoulder in one round line.
             n, top = c.neck, c.top
             before = (n + 0.8 * (s[0] - n), top + 0.76 * (s[1] - top))
+            start = (before[0] - 4, before[1] + 24)
             upper = [before, tuple(s + (2, -1)), tuple(s + 0.07 * (cuff_out - s) - 11 * out), *upper[1:]]
         upper, lower = self.way(side, *upper), self.way(side, *lower)
         bow = 0.5 * (cuff_out + cuff_in) + 5 * down
         cuff = self.way(side, tuple(cuff_out), tuple(bow), tuple(cuff_in))
-        into = self.way(side, tuple(arm + (-2, 0)), tuple(arm + (-40, -60)), tuple(s + (-40, 30)), tuple(s + (0, -1)))
+        into = self.way(side, tuple(arm + (-2, 0)), tuple(arm + (-40, -60)), tuple(s + (-46, 40)), start)
         layer = p.layer(join(upper, cuff, lower[::-1], into), self.base, thick=3, edge=1.5, shadow=0.2, **self.options)
         layer.side, layer.upper, layer.lower, layer.cuff = side, upper, lower, cuff
         mid_top = 0.5 * (s + arm)
@@ -191,9 +193,6 @@ class Top(Pattern):
         for k in range(22):
             t = np.clip(rng.choice([rng.uniform(0.05, 0.3), rng.normal(0.5, 0.1), rng.uniform(0.6, 0.97)]), 0.03, 0.97)
             from_inner = rng.random() < 0.62
-            width = np.interp(t, [0, 0.25, 1], [150, 130, c.cuff])
-            centre = s + down * length * t
-            lower = np.interp(t, [0, 1], [0, 1])
             inner = pit + (cuff_in - pit) * np.clip((t * length - 150) / (length - 150), 0, 1)
             outer = s + (cuff_out - s) * t
             a, b = (inner, outer) if from_inner else (outer, inner)
@@ -564,8 +563,8 @@ def hood(top, cord):
     p, c = top.piece, top.cut
     n, t, d = c.neck, c.top, c.neck_depth
     for side in (-1, 1):
-        outer = top.way(side, (n - 30, t - 40), (n + 34, t - 26), (n + 58, t + 30), (n + 34, t + 92), (n * 0.5, t + d + 44), (-8, t + d + 66))
-        inner = top.way(side, (-8, t + d + 6), (n * 0.42, t + d - 14), (n * 0.82, t + d * 0.45), (n - 16, t + 4), (n - 30, t - 40))
+        outer = top.way(side, (n - 34, t - 38), (n + 30, t - 28), (n + 58, t + 30), (n + 34, t + 92), (n * 0.5, t + d + 30), (-3, t + d + 44))
+        inner = top.way(side, (-3, t + d + 8), (n * 0.42, t + d - 14), (n * 0.82, t + d * 0.45), (n - 16, t + 4), (n - 26, t - 22), (n - 34, t - 38))
         half = p.layer(join(outer, inner), top.base, thick=9, edge=9, shadow=0.5)
         half.dome = 0.6
         fabrics.jersey(half, p.x, p.y, heather=0.035)
@@ -574,12 +573,12 @@ def hood(top, cord):
             a = 0.15 + 0.22 * k
             first, last = outer[int(a * (len(outer) - 1))], inner[int((1 - a) * (len(inner) - 1))]
             middle = 0.5 * (first + last) + p.rng.normal(0, 6, 2)
-            half.fold([first, middle, last], 11, p.rng.uniform(2, 5), "start", 0.3)
+            half.fold([first, middle, last], 16, p.rng.uniform(2, 4), "both", 0.3)
         thread = np.clip(colour(top.base) * 1.2, 0, 1)
         half.stitch(beside(inner, side * 13), thread, 4, 2.4, 1.3)
         half.groove(beside(inner, side * 16), 1.0, 3, 0.15, 1.6)
-    back = top.across((0, t - 34), (n * 0.5, t - 42), (n - 12, t - 46))
-    low = top.across((0, t + 30), (n * 0.5, t + 26), (n - 4, t + 20))
+    back = top.across((0, t - 34), (n * 0.5, t - 38), (n - 26, t - 38))
+    low = top.across((0, t + 30), (n * 0.5, t + 26), (n - 10, t + 20))
     rim = p.layer(join(back, low[::-1]), top.base, thick=4, edge=12, shadow=0.5, inside=0.82)
     fabrics.jersey(rim, p.x, p.y, heather=0.035)
     rim.dome = 0.3
