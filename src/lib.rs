@@ -4,6 +4,7 @@
 //! geometry out), [`garment`] (what a garment is), then `tryon`, which reads as the product works.
 
 pub mod garment;
+pub mod output;
 pub mod perception;
 pub mod picture;
 pub mod plane;
