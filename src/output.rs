@@ -87,7 +87,9 @@ pub fn check(path: &Path, existing: Existing) -> Result<(), OutputError> {
     let path_buf = || path.to_path_buf();
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Err(OutputError::Folder { path: path_buf() }),
-        Ok(_) if existing == Existing::Keep => return Err(OutputError::Exists { path: path_buf() }),
+        Ok(_) if existing == Existing::Keep => {
+            return Err(OutputError::Exists { path: path_buf() });
+        }
         _ => {}
     }
     if !folder_of(path).is_dir() {

@@ -202,8 +202,8 @@ impl Picture {
         if bytes.is_empty() {
             return Err(PictureError::Empty { path: path() });
         }
-        let survey = Survey::of(bytes)
-            .map_err(|found| PictureError::Format { path: path(), found })?;
+        let survey =
+            Survey::of(bytes).map_err(|found| PictureError::Format { path: path(), found })?;
         if let Some((width, height)) = survey.size {
             check_size(name, width, height)?;
         }
@@ -229,7 +229,12 @@ impl Picture {
             }
             Signature::Jpeg => {
                 let decoder = JpegDecoder::new(cursor);
-                decode(decoder.map_err(|e| undecodable(name, bytes.len(), e))?, name, bytes.len(), notes)
+                decode(
+                    decoder.map_err(|e| undecodable(name, bytes.len(), e))?,
+                    name,
+                    bytes.len(),
+                    notes,
+                )
             }
             Signature::WebP => {
                 let decoder = WebPDecoder::new(cursor);
@@ -303,7 +308,8 @@ impl Survey {
             Ok(survey_png(bytes))
         } else if starts_like(bytes, b"\xff\xd8\xff") {
             Ok(survey_jpeg(bytes))
-        } else if starts_like(bytes, b"RIFF") && starts_like(bytes.get(8..).unwrap_or(&[]), b"WEBP") {
+        } else if starts_like(bytes, b"RIFF") && starts_like(bytes.get(8..).unwrap_or(&[]), b"WEBP")
+        {
             Ok(survey_webp(bytes))
         } else {
             Err(lookalike(bytes))
@@ -586,7 +592,8 @@ fn profile_name(profile: &[u8]) -> Option<String> {
         let length = u32_be(tag.get(8..12)?) as usize;
         String::from_utf8_lossy(tag.get(12..12usize.checked_add(length)?)?).into_owned()
     } else if tag.starts_with(b"mluc") {
-        let (length, start) = (u32_be(tag.get(20..24)?) as usize, u32_be(tag.get(24..28)?) as usize);
+        let (length, start) =
+            (u32_be(tag.get(20..24)?) as usize, u32_be(tag.get(24..28)?) as usize);
         let text = tag.get(start..start.checked_add(length)?)?;
         let units: Vec<u16> =
             text.as_chunks().0.iter().map(|&pair| u16::from_be_bytes(pair)).collect();

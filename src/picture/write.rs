@@ -21,7 +21,7 @@ pub enum Format {
     Png,
     /// 8 bits a channel, quality [`JPEG_QUALITY`].
     Jpeg,
-    /// Lossless, 8 bits a channel, at most 16 384 pixels a side.
+    /// Lossless, 8 bits a channel, at most 16 383 pixels a side.
     WebP,
 }
 
@@ -35,7 +35,9 @@ pub enum SaveError {
         path: PathBuf,
     },
     /// The format cannot hold a picture of this size.
-    #[error("a {width}×{height} picture does not fit in a WebP file (16383 a side at most): use .png")]
+    #[error(
+        "a {width}×{height} picture does not fit in a WebP file (16383 pixels a side at most): use .png"
+    )]
     TooLargeForWebP {
         /// Columns.
         width: usize,
@@ -85,11 +87,8 @@ impl Picture {
         let (width, height) = (self.width as u32, self.height as u32);
         match (format, &self.pixels) {
             (Format::Png, pixels) => {
-                let png = PngEncoder::new_with_quality(
-                    to,
-                    CompressionType::Fast,
-                    FilterType::Adaptive,
-                );
+                let png =
+                    PngEncoder::new_with_quality(to, CompressionType::Fast, FilterType::Adaptive);
                 match pixels {
                     Pixels::Eight(rgb) => {
                         png.write_image(rgb, width, height, ExtendedColorType::Rgb8)
