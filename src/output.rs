@@ -79,23 +79,23 @@ pub fn abandon() {
     std::mem::forget(pending);
 }
 
-/// Fails early where [`write_whole`] would fail for a reason that is known before the work.
+/// Fails early where [`write_whole`] would fail for a reason that can be known before the work.
 ///
 /// # Errors
-/// [`OutputError::Exists`], [`OutputError::Folder`] or [`OutputError::NoFolder`].
+/// Any but [`OutputError::Full`] of a file that is larger than the space left.
 pub fn check(path: &Path, existing: Existing) -> Result<(), OutputError> {
-    let path_buf = || path.to_path_buf();
+    check_name(path, existing)?;
+    // Only the attempt shows whether a file may stand there; it is gone again at once.
+    named_temporary(folder_of(path)).map(drop).map_err(|source| explain(path, source))
+}
+
+fn check_name(path: &Path, existing: Existing) -> Result<(), OutputError> {
     match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => return Err(OutputError::Folder { path: path_buf() }),
-        Ok(_) if existing == Existing::Keep => {
-            return Err(OutputError::Exists { path: path_buf() });
-        }
-        _ => {}
+        Ok(metadata) if metadata.is_dir() => Err(OutputError::Folder { path: path.into() }),
+        Ok(_) if existing == Existing::Keep => Err(OutputError::Exists { path: path.into() }),
+        _ if !folder_of(path).is_dir() => Err(OutputError::NoFolder { path: path.into() }),
+        _ => Ok(()),
     }
-    if !folder_of(path).is_dir() {
-        return Err(OutputError::NoFolder { path: path_buf() });
-    }
-    Ok(())
 }
 
 /// Writes a file: all that `fill` writes, or nothing.
@@ -107,7 +107,7 @@ pub fn write_whole(
     existing: Existing,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), OutputError> {
-    check(path, existing)?;
+    check_name(path, existing)?;
     let explain = |source: io::Error| explain(path, source);
     let temporary = {
         let mut pending = pending();
@@ -116,10 +116,13 @@ pub fn write_whole(
         file
     };
     let written = (|| {
-        let mut buffered = BufWriter::with_capacity(1 << 16, temporary.as_file());
-        fill(&mut buffered)?;
-        buffered.flush()?;
-        drop(buffered);
+        let buffered = BufWriter::with_capacity(1 << 16, temporary.as_file());
+        let mut file = Remembering { to: buffered, failure: None };
+        let filled = fill(&mut file).and_then(|()| file.flush());
+        if let Some(failure) = file.failure {
+            return Err(failure);
+        }
+        filled?;
         temporary.as_file().sync_all()
     })();
 
@@ -134,6 +137,36 @@ pub fn write_whole(
     drop(pending);
     sync_folder(folder_of(path));
     Ok(())
+}
+
+/// Keeps what the system said, which encoders wrap beyond recognition.
+struct Remembering<W> {
+    to: W,
+    failure: Option<io::Error>,
+}
+
+impl<W> Remembering<W> {
+    fn remember<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result
+            && let Some(code) = error.raw_os_error()
+            && error.kind() != ErrorKind::Interrupted
+        {
+            self.failure.get_or_insert(io::Error::from_raw_os_error(code));
+        }
+        result
+    }
+}
+
+impl<W: Write> Write for Remembering<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes);
+        self.remember(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.to.flush();
+        self.remember(flushed)
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -167,7 +200,7 @@ fn explain(path: &Path, source: io::Error) -> OutputError {
     match source.kind() {
         ErrorKind::AlreadyExists => OutputError::Exists { path },
         ErrorKind::IsADirectory => OutputError::Folder { path },
-        ErrorKind::NotFound | ErrorKind::NotADirectory => OutputError::NoFolder { path },
+        ErrorKind::NotADirectory => OutputError::NoFolder { path },
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             OutputError::Permission { path }
         }
