@@ -3,8 +3,10 @@
 //! Read in this order: [`picture`] and [`plane`] (what the stages pass on), [`perception`] (nets in,
 //! geometry out), [`garment`] (what a garment is), then [`tryon`], which reads as the product works.
 
+pub mod cli;
 pub mod filter;
 pub mod garment;
+pub mod output;
 pub mod perception;
 pub mod picture;
 pub mod plane;
