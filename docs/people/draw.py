@@ -434,7 +434,7 @@ def build(base, masks, S):
     for _ in range(2): P = P + .3 * (adj(Fc, len(P)) @ P - P)
     Fc, P, P0, Pn, aw, cf = split(Fc, P, P0, Pn, aw, collar.astype(float)); collar = cf > .5
     P = P + .4 * (adj(Fc, len(P)) @ P - P); rd = rimdist(P0, Fc)
-    P = folds(P, P0, Fc, T_.get('folds', .005), 41, sstep(rd, .0, .05) * (.35 + .65 * sstep(n0[1] - P0[:, 1], .1, .3) + .5 * aw)); Nc = normals(P, Fc)
+    P = folds(P, P0, Fc, T_.get('folds', .0036), 41, sstep(rd, .0, .05) * (.35 + .65 * sstep(n0[1] - P0[:, 1], .1, .3) + .5 * aw)); Nc = normals(P, Fc)
     col = np.where(collar & (rd < .06), rd, 9)
     P = P + Nc * (.0016 * (1 - sstep(col, .014, .018)))[:, None]
     Cc = knit(P, T_['colour'], 31, np.where(col < .05, 9, rd), .02, T_.get('mottle', .05), T_.get('dye'))
@@ -446,7 +446,7 @@ def build(base, masks, S):
     for Pq, dq in ((P, rd), (P_t, rd_t), (Xs, rimdist(Xs, Fs))):
         t = cKDTree(Pq); d, i = t.query(X); hide |= (d < .035) & (dq[i] > .02)
     hide &= hw < .3
-    hide &= bw(Wb, ('wrist', 'finger', 'metacarpal')) < .3
+    hide &= bw(Wb, ('wrist', 'finger', 'metacarpal') + (() if S['top']['sleeve'] > 1.05 else ('lowerarm',))) < .3
     Fk = Fb[~hide[Fb].all(1)]
     parts.append(('skin', X, Fk, C))
 
@@ -571,7 +571,7 @@ def render(parts, curves, S, spp, scale):
     mi.set_variant('llvm_ad_rgb')
     T = mi.ScalarTransform4f; W_, H_ = int(900 * scale), int(1200 * scale)
     vc = {'type': 'mesh_attribute', 'name': 'vertex_color'}
-    mats = {'skin': {'type': 'principled', 'base_color': vc, 'roughness': .5, 'specular': .4, 'flatness': .7},
+    mats = {'skin': {'type': 'principled', 'base_color': vc, 'roughness': .58, 'specular': .28, 'flatness': .7},
             'cloth': {'type': 'twosided', 'b': {'type': 'principled', 'base_color': vc, 'roughness': .9, 'specular': .1, 'sheen': .35, 'sheen_tint': .7}},
             'leather': {'type': 'twosided', 'b': {'type': 'principled', 'base_color': vc, 'roughness': .45, 'specular': .4}},
             'eye': {'type': 'principled', 'base_color': vc, 'roughness': .08, 'specular': .5},
@@ -636,20 +636,45 @@ def legs(l, r, zl=0, zr=0, kl=0, kr=0, tl=.25, tr=.25):
             'foot.L': {'flat': tl}, 'foot.R': {'flat': -tr}}
 
 M_ = 'macrodetails/'
-def macro(race, sex, muscle='average', weight='average', ideal=.6):
-    b = f'{sex}-young-{muscle}muscle-{weight}weight'
-    t = {M_ + f'universal-{b}': 1., M_ + f'proportions/{b}-idealproportions': ideal}
+def macro(race, sex, heavy=0., ideal=.6, muscle=0.):
+    b = f'{sex}-young-averagemuscle-averageweight'
+    t = {M_ + f'universal-{b}': 1. - heavy - muscle, M_ + f'proportions/{b}-idealproportions': ideal}
+    if heavy: t[M_ + f'universal-{sex}-young-averagemuscle-maxweight'] = heavy
+    if muscle: t[M_ + f'universal-{sex}-young-maxmuscle-averageweight'] = muscle
     for k, v in race.items(): t[M_ + f'{k}-{sex}-young'] = v
     return t
 
 PEOPLE = {
     'mara': dict(
-        targets={**macro({'caucasian': .8, 'asian': .2}, 'female'), 'head/head-oval': .4},
+        targets={**macro({'caucasian': .8, 'asian': .2}, 'female'), 'head/head-oval': .4, 'mouth/mouth-angles-up': .4},
         pose={**arms([.26, -1, -.02], [.28, -1, -.02], [.17, -1, .14], [.19, -1, .14]), 'head': {'rot': ([0, 1, 0], .06)}, **legs(.045, .06), **shoulders(.09)},
-        curl={'L': .22, 'R': .25}, skin=lin(222, 172, 146), lips=lin(178, 96, 92), iris=lin(92, 66, 44), blush=.7,
+        curl={'L': .22, 'R': .25}, skin=lin(222, 172, 146), lips=lin(190, 120, 108), iris=lin(92, 66, 44), blush=.7,
         trousers=dict(colour=lin(66, 76, 96), denim=True), shoes=dict(colour=lin(225, 225, 222), sole=lin(238, 238, 236)),
-        top=dict(colour=lin(128, 148, 138), sleeve=.62, hem=-.035, ease=[.036, .026, .009, .005], arm=.008, neck=.022, long=1.03),
-        hair=dict(colour=lin(74, 48, 32), grow=grow_long, len=.17, vol=.008), cam=(.83, 1.80), wall=lin(205, 206, 208)),
+        top=dict(colour=lin(128, 148, 138), sleeve=.62, hem=-.035, ease=[.036, .026, .009, .005], arm=.008, neck=.022, long=1.01),
+        hair=dict(colour=lin(74, 48, 32), grow=grow_long, len=.17, vol=.008), brow=dict(w=.85), cam=(.83, 1.80), wall=lin(205, 206, 208)),
+    'joel': dict(
+        targets={**macro({'african': 1.}, 'male', muscle=.25), 'head/head-rectangular': .3, 'mouth/mouth-angles-up': .4},
+        pose={**arms([.25, -1, -.04], [.23, -1, -.04], [.17, -1, .16], [.15, -1, .12]), 'head': {'rot': ([0, 1, 0], -.08)}, **legs(.03, .025), **shoulders(.08)},
+        curl={'L': .30, 'R': .28}, skin=lin(122, 82, 60), lips=lin(120, 72, 62), iris=lin(52, 34, 24), blush=.3, flush=.4, lid=.6,
+        trousers=dict(colour=lin(150, 136, 112)), shoes=dict(colour=lin(60, 62, 66), sole=lin(225, 225, 222)),
+        top=dict(colour=lin(186, 184, 178), sleeve=.62, hem=-.02, ease=[.024, .022, .010, .006], arm=.010, neck=.022, long=1.01),
+        hair=dict(colour=lin(20, 17, 15), grow=grow_short, n=42000, top=.007, side=.005, lift=2.5, vol=.002, clump=.1, rad=.00014, cap=.92), brow=dict(w=1.1, n=1000),
+        beard=.28, cam=(1.30, 1.30), wall=lin(196, 200, 196), key=1),
+    'yuna': dict(
+        targets={**macro({'asian': 1.}, 'female', ideal=.8), 'head/head-round': .2, 'mouth/mouth-angles-up': .4},
+        pose={**arms([.24, -1, -.03], [.72, -.68, -.22], [.16, -1, .12], [-.62, -.55, .36], wr=[-.42, -.45, .62]), 'head': {'rot': ([0, 1, 0], -.05)}, **legs(.035, .085), **shoulders(.09, .04)},
+        curl={'L': .25, 'R': .18}, skin=lin(214, 166, 134), lips=lin(196, 126, 112), iris=lin(58, 38, 26), blush=.6,
+        trousers=dict(colour=lin(38, 40, 46), folds=.003, ease=[.020, .012, .008, .006]), shoes=dict(colour=lin(232, 232, 230), sole=lin(240, 240, 238)),
+        top=dict(colour=lin(176, 92, 78), sleeve=.45, hem=-.045, ease=[.022, .014, .008, .005], arm=.007, neck=.012, long=1.01),
+        hair=dict(colour=lin(26, 20, 18), grow=grow_bun, n=34000, bun=[0, .120, -.055], vol=.010, ls=.9), brow=dict(w=.8, colour=lin(40, 30, 26)), cam=(.83, 1.78), wall=lin(214, 206, 198), key=1),
+    'rafael': dict(
+        targets={**macro({'caucasian': .7, 'african': .15, 'asian': .15}, 'male', heavy=.28), 'head/head-square': .3, 'mouth/mouth-angles-up': .4},
+        pose={**arms([.24, -1, -.02], [.26, -1, -.05], [.16, -1, .10], [.19, -1, .18]), 'head': {'rot': ([0, 1, 0], .10)}, **legs(.03, .035), **shoulders(.08)},
+        curl={'L': .26, 'R': .32}, skin=lin(198, 146, 114), lips=lin(160, 102, 88), iris=lin(70, 50, 34), blush=.5, flush=.8,
+        trousers=dict(colour=lin(46, 52, 66), denim=True, fade=.3), shoes=dict(colour=lin(92, 62, 44), sole=lin(60, 46, 38), leather=True),
+        top=dict(colour=lin(70, 88, 120), sleeve=.66, hem=-.02, ease=[.026, .022, .012, .006], arm=.010, neck=.022, long=1.01),
+        hair=dict(colour=lin(44, 30, 22), grow=grow_short, n=36000, top=.040, side=.014, vol=.010, lift=.45, clump=.25, fringe=-.1), brow=dict(w=1.1, n=1100), beard=.38,
+        cam=(.88, 1.92), wall=lin(202, 200, 204)),
 }
 
 def main():
