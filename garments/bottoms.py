@@ -409,7 +409,8 @@ class Pleats(Pattern):
         sides = [self.way(s, (wx, wy + 1), (wx + 0.34 * (c.hip[0] - wx), wy + 70), c.hip, c.hem) for s in (-1, 1)]
         hem = self.across((0, c.hem[1] + c.hem_bow), (c.hem[0] * 0.5, c.hem[1] + c.hem_bow * 0.78), c.hem)
         t = np.linspace(0, 1, len(hem)) * count
-        hem[:, 1] += 9 * (t % 1.0) - 4 + 2.0 * p.noise(90, 1)[int(c.hem[1]), np.clip(hem[:, 0].astype(int), 0, p.w - 1)]
+        uneven = 2.0 * p.noise(90, 1)[int(c.hem[1]), np.clip(hem[:, 0].astype(int), 0, p.w - 1)]
+        hem[:, 1] += np.clip(np.minimum(t, count - t) / 0.4, 0, 1) * (9 * (t % 1.0) - 4 + uneven)
         outline = join(top, sides[1], hem[::-1], sides[0][::-1])
         body = self.body = p.layer(outline, base, thick=3, edge=1.5, shadow=0.2, **options)
         rows = np.arange(p.h)
@@ -420,12 +421,12 @@ class Pleats(Pattern):
         wander = (0.05 + 0.07 * open_) * p.noise(170, 1) + 0.03 * p.noise(60, 1)
         phase = (across + wander) % 1.0
         tall = 2.0 + 8.0 * open_
-        step = ramp(phase, 0.0, 0.10) * (1 - 0.72 * ramp(phase, 0.10, 1.0))
+        step = ramp(phase, 0.0, 0.13) * (1 - 0.72 * ramp(phase, 0.13, 1.0))
         body.height += (
             tall * step + 3.0 * p.noise(140, 2) + open_ * 2.4 * np.sin(2 * np.pi * (phase - 0.3)) * p.noise(120, 1)
         )
         body.tint(
-            1 - (0.22 + 0.28 * open_) * (1 - ramp(phase, 0.0, 0.05)) - (0.06 + 0.16 * open_) * ramp(phase, 0.72, 1.0)
+            1 - (0.22 + 0.28 * open_) * (1 - ramp(phase, 0.0, 0.09)) - (0.06 + 0.16 * open_) * ramp(phase, 0.72, 1.0)
         )
         fabrics.twill(body, p.x, p.y, 1.4)
         fabrics.twill(self.inner, p.x, p.y)

@@ -178,7 +178,7 @@ def screen_print(layer, sheet, wear=0.12, opacity=0.93):
     p = layer.piece
     calm = blur(layer.height, 2.5)
     gx, gy = np.gradient(calm, axis=1), np.gradient(calm, axis=0)
-    bent = cv2.remap(sheet, p.x + 7 * gx, p.y + 7 * gy, cv2.INTER_LINEAR)
+    bent = cv2.remap(sheet, p.x + 4 * gx, p.y + 4 * gy, cv2.INTER_LINEAR)
     cracks = 1 - wear * ramp(p.grain(0.8) + 0.6 * p.noise(12, 2), 0.9, 2.2)
     layer.height += 0.25 * cv2.GaussianBlur(bent[..., 3], (0, 0), 0.8)
     layer.paint(bent[..., 3] * cracks, to_linear(bent[..., :3]), opacity)
