@@ -162,7 +162,11 @@ fn collar_points(
     shoulder: &[Vec2; 2],
 ) -> [Vec2; 2] {
     let sw = body.shoulder_width;
-    let half = (upper.collar[1].x - upper.collar[0].x) * 0.5 * scale;
+    let flat = (upper.collar[1].x - upper.collar[0].x) * 0.5 * scale;
+    let shoulders = (upper.shoulder[1].x - upper.shoulder[0].x) * 0.5 * scale;
+    // A round neck closes on the neck when it is worn; a wide one stays as wide as it was cut.
+    let closed = flat.min((1.3 * body.neck_half_width(mask)).max(0.75 * flat));
+    let half = if flat < 0.5 * shoulders { closed } else { flat };
     let (_, mouth_lateral) = body.parts(body.face.mouth_middle());
     let neck_lateral = 0.18 * mouth_lateral;
     let axial: [f32; 2] = std::array::from_fn(|side| {

@@ -102,15 +102,26 @@ pub fn neck_zone(mask: &Plane, body: &Body, neckline: &Neckline) -> Plane {
     })
 }
 
-/// Bare arms in place of old sleeves that are longer than the new ones, and the zone that belongs to
-/// bare arms, painted or the person's own.
+/// Bare arms and where they are.
+#[derive(Clone, Debug)]
+pub struct BareArms {
+    /// Painted skin.
+    pub fill: Fill,
+    /// Where bare arms are, painted or the person's own.
+    pub zone: Plane,
+    /// The same with room for the loosest old sleeve.
+    pub surroundings: Plane,
+}
+
+/// Bare arms in place of old sleeves that are longer than the new ones.
 ///
 /// `covered` is the fraction of each arm that the new sleeves cover.
-pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> (Fill, Plane) {
+pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> BareArms {
     let Scene { mask, body, parts, .. } = scene;
     let (width, height) = (mask.width, mask.height);
     let mut alpha = Plane::filled(width, height, 0.0);
     let mut zone = Plane::filled(width, height, 0.0);
+    let mut surroundings = Plane::filled(width, height, 0.0);
     let mut colour: [Plane; 3] = std::array::from_fn(|_| Plane::filled(width, height, 0.0));
     let face = srgb_from_lab(parts.skin_colour);
     let own: [Option<[f32; 3]>; 2] =
@@ -119,27 +130,26 @@ pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> (Fill, Plane) {
         let skin = own[side].or(own[1 - side]).map_or(face.map(|v| v * 0.95), |own| {
             std::array::from_fn(|c| 0.2 * face[c] + 0.8 * own[c])
         });
-        paint_arm(scene, side, covered[side], skin, &mut alpha, &mut zone, &mut colour);
+        let bones = bare_bones(scene, side, covered[side]);
+        for bone in &bones {
+            let radii = |factor: f32| bone.radii.map(|r| factor * r);
+            Capsule { radii: radii(1.06), ..*bone }.paint(&mut zone);
+            Capsule { radii: radii(2.4), ..*bone }.paint(&mut surroundings);
+        }
+        paint_arm(scene, &bones, skin, &mut alpha, &mut colour);
     }
     // Bilinear expansion reads one cell beyond the arm: give it the arm's colour.
     for plane in &mut colour {
         *plane = gaussian_where(plane, &alpha, 0.7, 0.0);
     }
-    (Fill { alpha: gaussian(&alpha, 0.7), colour }, zone)
+    let fill = Fill { alpha: gaussian(&alpha, 0.7), colour };
+    BareArms { fill, zone, surroundings }
 }
 
-fn paint_arm(
-    scene: &Scene,
-    side: usize,
-    covered: f32,
-    skin: [f32; 3],
-    alpha: &mut Plane,
-    zone: &mut Plane,
-    colour: &mut [Plane; 3],
-) {
-    let Scene { colours, mask, body, parts } = scene;
+/// The bones of an arm that a sleeve leaves bare, as thick as a bare arm is.
+fn bare_bones(scene: &Scene, side: usize, covered: f32) -> Vec<Capsule> {
+    let body = scene.body;
     let sw = body.shoulder_width;
-    let (width, height) = (mask.width, mask.height);
     let arm = &body.arm[side];
     let upper = (0.92 * arm.upper_radius).min(0.135 * sw);
     let fore = (0.92 * arm.fore_radius).min(0.10 * sw);
@@ -155,11 +165,21 @@ fn paint_arm(
         let from = arm.elbow.lerp(arm.wrist, f);
         bones.push(Capsule::new(from, arm.wrist, at_elbow, 0.8 * fore));
     }
-    let bones: Vec<Capsule> = bones.into_iter().map(|b| b.soft(0.012 * sw)).collect();
+    bones.into_iter().map(|bone| bone.soft(0.012 * sw)).collect()
+}
+
+fn paint_arm(
+    scene: &Scene,
+    bones: &[Capsule],
+    skin: [f32; 3],
+    alpha: &mut Plane,
+    colour: &mut [Plane; 3],
+) {
+    let Scene { colours, mask, body, parts } = scene;
+    let sw = body.shoulder_width;
+    let (width, height) = (mask.width, mask.height);
     let mut depth = Plane::filled(width, height, f32::INFINITY);
-    for bone in &bones {
-        let wider = Capsule { radii: bone.radii.map(|r| 1.06 * r), ..*bone };
-        wider.paint(zone);
+    for bone in bones {
         let old = bone.mean(&parts.old_cloth, mask);
         if old < 0.35 {
             continue;

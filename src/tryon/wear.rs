@@ -164,7 +164,7 @@ impl SeenPerson {
             half_width: torso.collar[0].distance(torso.collar[1]) * 0.5,
             depth: torso.neckline_depth,
         };
-        let (neck, (arms, arm_zone)) = rayon::join(
+        let (neck, arms) = rayon::join(
             || uncover::neck(&scene, &residue, &neckline, &uncover::skin_field(&scene)),
             || uncover::bare_arms(&scene, covered),
         );
@@ -180,18 +180,19 @@ impl SeenPerson {
             let hem = torso.hem_axial;
             old * (1.0 - smoothstep(axial, hem - 0.02 * sw, hem))
                 * (1.0 - neck_zone.data[i])
-                * (1.0 - arm_zone.data[i])
+                * (1.0 - arms.surroundings.data[i])
                 * (1.0 - self.parts.hair.data[i])
         });
         let kept = Plane::from_fn(width, height, |x, y| {
             let i = y * width + x;
-            reached.data[i].max(arm_zone.data[i]).max(neck_zone.data[i])
+            let cloth = reached.data[i] * (1.0 - arms.surroundings.data[i]);
+            cloth.max(cover.data[i]).max(arms.zone.data[i]).max(neck_zone.data[i])
         });
         let front = uncover::in_front(&scene, covered);
         let mut fills = Vec::new();
         fills.extend(uncover::background(&scene, &residue, &kept, torso.hem_axial));
         fills.push(neck);
-        Gaps { fills, arms, spill, front }
+        Gaps { fills, arms: arms.fill, spill, front }
     }
 
     /// Trousers or a skirt: over the legs, under the top that is worn and under the hands.
