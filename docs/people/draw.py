@@ -653,11 +653,11 @@ PEOPLE = {
         top=dict(colour=lin(128, 148, 138), sleeve=.62, hem=-.035, ease=[.036, .026, .009, .005], arm=.008, neck=.022, long=1.01),
         hair=dict(colour=lin(74, 48, 32), grow=grow_long, len=.17, vol=.008), brow=dict(w=.85), cam=(.83, 1.80), wall=lin(205, 206, 208)),
     'joel': dict(
-        targets={**macro({'african': 1.}, 'male', muscle=.25), 'head/head-rectangular': .3, 'mouth/mouth-angles-up': .4},
+        targets={**macro({'african': 1.}, 'male', ideal=.1), 'head/head-rectangular': .3, 'head/head-scale-horiz-incr': .3, 'head/head-scale-vert-incr': .3, 'mouth/mouth-angles-up': .4},
         pose={**arms([.25, -1, -.04], [.23, -1, -.04], [.17, -1, .16], [.15, -1, .12]), 'head': {'rot': ([0, 1, 0], -.08)}, **legs(.03, .025), **shoulders(.08)},
         curl={'L': .30, 'R': .28}, skin=lin(122, 82, 60), lips=lin(120, 72, 62), iris=lin(52, 34, 24), blush=.3, flush=.4, lid=.6,
         trousers=dict(colour=lin(150, 136, 112)), shoes=dict(colour=lin(60, 62, 66), sole=lin(225, 225, 222)),
-        top=dict(colour=lin(186, 184, 178), sleeve=.62, hem=-.02, ease=[.024, .022, .010, .006], arm=.010, neck=.022, long=1.01),
+        top=dict(colour=lin(196, 158, 84), sleeve=.62, hem=-.02, ease=[.024, .022, .010, .006], arm=.010, neck=.022, long=1.01),
         hair=dict(colour=lin(20, 17, 15), grow=grow_short, n=42000, top=.007, side=.005, lift=2.5, vol=.002, clump=.1, rad=.00014, cap=.92), brow=dict(w=1.1, n=1000),
         beard=.28, cam=(1.30, 1.30), wall=lin(196, 200, 196), key=1),
     'yuna': dict(
@@ -668,7 +668,7 @@ PEOPLE = {
         top=dict(colour=lin(176, 92, 78), sleeve=.45, hem=-.045, ease=[.022, .014, .008, .005], arm=.007, neck=.012, long=1.01),
         hair=dict(colour=lin(26, 20, 18), grow=grow_bun, n=34000, bun=[0, .120, -.055], vol=.010, ls=.9), brow=dict(w=.8, colour=lin(40, 30, 26)), cam=(.83, 1.78), wall=lin(214, 206, 198), key=1),
     'rafael': dict(
-        targets={**macro({'caucasian': .7, 'african': .15, 'asian': .15}, 'male', heavy=.28), 'head/head-square': .3, 'mouth/mouth-angles-up': .4},
+        targets={**macro({'caucasian': .7, 'african': .15, 'asian': .15}, 'male', heavy=.28, ideal=.1), 'head/head-square': .3, 'mouth/mouth-angles-up': .4},
         pose={**arms([.24, -1, -.02], [.26, -1, -.05], [.16, -1, .10], [.19, -1, .18]), 'head': {'rot': ([0, 1, 0], .10)}, **legs(.03, .035), **shoulders(.08)},
         curl={'L': .26, 'R': .32}, skin=lin(198, 146, 114), lips=lin(160, 102, 88), iris=lin(70, 50, 34), blush=.5, flush=.8,
         trousers=dict(colour=lin(46, 52, 66), denim=True, fade=.3), shoes=dict(colour=lin(92, 62, 44), sole=lin(60, 46, 38), leather=True),
