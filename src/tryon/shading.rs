@@ -2,7 +2,7 @@
 
 use super::parts::Parts;
 use super::silhouette::Colours;
-use crate::filter::{combine, gaussian, gaussian_where};
+use crate::filter::{combine, gaussian, gaussian_where, smoothstep};
 use crate::plane::Plane;
 
 /// Affine colour match, one gain and offset per channel, on sRGB-encoded values 0..1.
@@ -67,6 +67,15 @@ pub fn folds(colours: &Colours, parts: &Parts, mask: &Plane, shoulder_width: f32
     };
     let mut known: Vec<f32> = sure.iter().map(|&i| light.data[i]).collect();
     let level = median(&mut known);
+    // A white shirt under a dark jacket is other cloth, not light: folds change luma less than that.
+    let broad = gaussian_where(&light, &mask.map(|m| m + 1e-3), 0.02 * shoulder_width, level);
+    let weight = combine(&weight, &broad, |w, l| {
+        w * (1.0 - smoothstep((l - level).abs(), 0.7, 1.2)) + 1e-4
+    });
+    let sure: Vec<usize> = (0..weight.data.len()).filter(|&i| weight.data[i] > 0.5).collect();
+    if (sure.len() as f32) < 0.02 * shoulder_width * shoulder_width {
+        return Plane::filled(mask.width, mask.height, 1.0);
+    }
     let blurred = |sigma: f32| gaussian_where(&light, &weight, sigma * shoulder_width, level);
     let (slow, middle) = rayon::join(|| blurred(0.09), || blurred(0.035));
     let fine = blurred(0.008);

@@ -204,7 +204,7 @@ fn paint_arm(
             let own_skin = if old < 0.75 { smoothstep(parts.skin.data[i], 0.3, 0.6) } else { 0.0 };
             let opaque = coverage
                 * (1.0 - own_skin)
-                * (1.0 - parts.hands.data[i])
+                * (1.0 - parts.hands.data[i] * (1.0 - parts.old_cloth.data[i]))
                 * (1.0 - parts.hair.data[i]);
             alpha.data[i] = alpha.data[i].max(opaque);
             let lateral = ((p - near).dot(normal) / radius).clamp(-1.0, 1.0);
