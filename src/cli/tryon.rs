@@ -324,39 +324,33 @@ struct Dressed {
     notes: Vec<String>,
 }
 
-// MERGE: replace the two functions below by the calls into `garment` and `tryon`.
-
-fn open_garment(path: &Path, wanted: Wanted) -> anyhow::Result<Garment> {
-    use crate::garment::{Hat, Shape};
-    use glam::Vec2;
-    Picture::open(path)?;
+fn open_garment(path: &Path, wanted: Wanted) -> anyhow::Result<Piece> {
     let category = match wanted {
-        Wanted::Automatic => Category::TShirt,
-        Wanted::Category(category) => category,
+        Wanted::Automatic => None,
+        Wanted::Category(category) => Some(category),
     };
-    let shape = Shape::Hat(Hat { band: [Vec2::ZERO; 2], crown: Vec2::ZERO });
-    Ok(Garment { name: "not read yet".into(), category, levels: vec![], shape })
+    Ok(Piece::new(Garment::open_as(path, category)?))
 }
 
 fn dress(request: &Request<'_>) -> anyhow::Result<Dressed> {
-    use crate::perception::{CropMask, Landmark, RotatedSquare};
-    use crate::plane::Plane;
-    let _span = tracing::info_span!("dress", seed = request.seed).entered();
-    let _ = (request.garments.len(), request.explain, request.existing);
-    super::doctor::require_models(request.models)?;
-    let mask = CropMask {
-        region: RotatedSquare { centre: glam::Vec2::ZERO, side: 1.0, angle: 0.0 },
-        probability: Plane::filled(1, 1, 0.0),
+    let people = {
+        let _span = tracing::info_span!("load_nets").entered();
+        let perception = Perception::load(&super::doctor::require_models(request.models)?)?;
+        drop(_span);
+        let _span = tracing::info_span!("perceive").entered();
+        perception.perceive(request.photo)?
     };
-    let person = Person {
-        landmarks: [Landmark::default(); 33],
-        world: [glam::Vec3::ZERO; 33],
-        presence: 0.0,
-        pose_mask: mask.clone(),
-        selfie_mask: mask,
-    };
-    let notes = vec!["this build does not dress yet: the photo was copied".into()];
-    Ok(Dressed { picture: request.photo.clone(), person, people: 1, notes })
+    let mut notes = Vec::new();
+    if people.len() > 1 {
+        notes.push(format!("{} people found; the largest is dressed", people.len()));
+    }
+    let dressed = tryon::dress(request.photo, &people, request.pieces)?;
+    if let Some(folder) = request.explain {
+        let _span = tracing::info_span!("explain").entered();
+        explain::write(folder, request.existing, request.photo, &people[0], request.pieces, &dressed)?;
+    }
+    let person = people.into_iter().next().context("nobody was found")?;
+    Ok(Dressed { picture: dressed.picture, person, people: notes.len() + 1, notes })
 }
 
 #[cfg(test)]

@@ -1,6 +1,28 @@
 //! What a garment is: its picture, what kind of thing it is, and where its parts lie.
 
+mod accessory;
+mod background;
+mod classify;
+mod description;
+mod error;
+mod front;
+mod lower;
+mod neckline;
+mod outline;
+pub mod overlay;
+mod read;
+mod reading;
+mod silhouette;
+mod sleeve;
+mod texture;
+mod upper;
+
+pub use description::Fit;
+pub use error::{Fault, GarmentError};
+pub use reading::{Ground, Reading, Warning};
+
 use glam::Vec2;
+use std::path::Path;
 
 /// What a garment is, and so how it is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -25,6 +47,42 @@ pub enum Category {
     Hat,
     /// On the nose.
     Eyeglasses,
+}
+
+impl Category {
+    /// Every category.
+    pub const ALL: [Self; 9] = [
+        Self::TShirt,
+        Self::LongSleeve,
+        Self::Jacket,
+        Self::Sleeveless,
+        Self::Dress,
+        Self::Skirt,
+        Self::Trousers,
+        Self::Hat,
+        Self::Eyeglasses,
+    ];
+
+    /// The name used in descriptions and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TShirt => "t-shirt",
+            Self::LongSleeve => "long-sleeve",
+            Self::Jacket => "jacket",
+            Self::Sleeveless => "sleeveless",
+            Self::Dress => "dress",
+            Self::Skirt => "skirt",
+            Self::Trousers => "trousers",
+            Self::Hat => "hat",
+            Self::Eyeglasses => "eyeglasses",
+        }
+    }
+}
+
+impl std::fmt::Display for Category {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(self.name())
+    }
 }
 
 /// The side of a picture, not of a person: a garment laid flat and a person facing the camera agree in it.
@@ -60,6 +118,24 @@ pub struct Garment {
     pub levels: Vec<Texture>,
     /// Where its parts lie.
     pub shape: Shape,
+}
+
+impl Garment {
+    /// Opens a garment: its picture, and the description beside it where there is one.
+    ///
+    /// # Errors
+    /// If the files cannot be read, or no garment can be made out: see [`GarmentError`].
+    pub fn open(path: &Path) -> Result<Self, GarmentError> {
+        Self::open_as(path, None)
+    }
+
+    /// The same, with a category that overrides the description and the automatic choice.
+    ///
+    /// # Errors
+    /// As [`Garment::open`].
+    pub fn open_as(path: &Path, category: Option<Category>) -> Result<Self, GarmentError> {
+        Ok(Reading::of(path, category)?.garment)
+    }
 }
 
 /// Control points by construction.
