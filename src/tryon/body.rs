@@ -131,6 +131,17 @@ pub fn ray(mask: &Plane, from: Vec2, direction: Vec2, low: f32, high: f32) -> Op
     Some(high)
 }
 
+/// Where the trunk ends on one side.
+#[derive(Clone, Copy)]
+enum Edge {
+    /// At the silhouette.
+    Outline(f32),
+    /// Somewhere under an arm.
+    Arm(f32),
+    /// Beyond the picture.
+    Nowhere,
+}
+
 /// Distance along the ray to the segment `a`–`b`.
 fn meets(from: Vec2, direction: Vec2, a: Vec2, b: Vec2) -> Option<f32> {
     let along = b - a;
@@ -258,35 +269,72 @@ impl Body {
 
     /// Half width of the trunk at an axial distance, without the arms: where the silhouette ends, or where
     /// an arm lies in front, that arm's middle and most of its thickness, so that cloth runs on under it.
+    ///
+    /// An arm that touches the outline hides where the trunk ends; there the other side decides, if it can
+    /// be seen.
     pub fn half_width(&self, mask: &Plane, axial: f32, side: usize) -> f32 {
+        let model = self.model_half_width(axial);
+        let own = self.trunk_edge(mask, axial, side);
+        let edge = match own {
+            Edge::Outline(edge) => edge,
+            Edge::Arm(under) => match self.trunk_edge(mask, axial, 1 - side) {
+                Edge::Outline(other) => under.min(1.15 * other.max(0.9 * model)),
+                _ => under.min(1.15 * model),
+            },
+            Edge::Nowhere => model,
+        };
+        edge.clamp(0.82 * model, 1.45 * model)
+    }
+
+    fn model_half_width(&self, axial: f32) -> f32 {
+        let sw = self.shoulder_width;
+        let f = (axial / self.torso_length).clamp(0.0, 1.0);
+        let model = sw * (0.60 - 0.06 * f);
+        if self.hips_seen <= 0.5 {
+            return model;
+        }
+        let at_hips = (1.75 * self.hip_half_width).clamp(0.45 * sw, 0.75 * sw);
+        model * (1.0 - f) + at_hips * f
+    }
+
+    fn trunk_edge(&self, mask: &Plane, axial: f32, side: usize) -> Edge {
         let sw = self.shoulder_width;
         let from = self.place(axial, 0.0);
         let outward = self.right * SIGN[side];
-        let f = (axial / self.torso_length).clamp(0.0, 1.0);
-        let mut model = sw * (0.60 - 0.06 * f);
-        if self.hips_seen > 0.5 {
-            let at_hips = (1.75 * self.hip_half_width).clamp(0.45 * sw, 0.75 * sw);
-            model = model * (1.0 - f) + at_hips * f;
-        }
-        let mut edge = ray(mask, from, outward, 0.25 * sw, 1.1 * sw);
         let arm = &self.arm[side];
-        for (a, b, radius, seen) in [
+        let edge = match ray(mask, from, outward, 0.25 * sw, 1.1 * sw) {
+            Some(edge) => Edge::Outline(edge),
+            None => Edge::Nowhere,
+        };
+        let hit = [
             (arm.joint, arm.elbow, arm.upper_radius, 1.0),
             (arm.elbow, arm.wrist, arm.fore_radius, arm.wrist_seen),
-        ] {
-            if seen < 0.3 {
-                continue;
-            }
-            if let Some(hit) = meets(from, outward, a, b).filter(|&hit| hit > 0.40 * sw) {
-                let under = hit + 0.85 * radius;
-                edge = Some(edge.map_or(under, |e| e.min(under)));
-            }
+        ]
+        .into_iter()
+        .filter(|(_, _, _, seen)| *seen >= 0.3)
+        .filter_map(|(a, b, radius, _)| {
+            let hit = meets(from, outward, a, b).filter(|&hit| hit > 0.40 * sw)?;
+            Some(hit + 0.85 * radius)
+        })
+        .reduce(f32::min);
+        match (edge, hit) {
+            (Edge::Outline(edge), Some(under)) if edge < under => Edge::Outline(edge),
+            (_, Some(under)) => Edge::Arm(under),
+            (edge, None) => edge,
         }
-        edge.unwrap_or(model).clamp(0.82 * model, 1.45 * model)
     }
-}
 
-impl Body {
+    /// Half width of the neck just below the chin.
+    pub fn neck_half_width(&self, mask: &Plane) -> f32 {
+        let sw = self.shoulder_width;
+        let from = self.face.chin - self.face.up * 0.35 * self.face.height;
+        let across = Vec2::new(-self.face.up.y, self.face.up.x);
+        let reach = |direction: Vec2| {
+            ray(mask, from, direction, 0.05 * sw, 0.4 * sw).unwrap_or(0.19 * sw)
+        };
+        (0.5 * (reach(across) + reach(-across))).clamp(0.15 * sw, 0.24 * sw)
+    }
+
     /// Lateral distance of the armpit at an axial distance: the inner edge of the arm where it hangs before
     /// the trunk's side, else `otherwise`.
     pub fn armpit_lateral(&self, axial: f32, side: usize, otherwise: f32) -> f32 {

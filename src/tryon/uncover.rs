@@ -102,15 +102,26 @@ pub fn neck_zone(mask: &Plane, body: &Body, neckline: &Neckline) -> Plane {
     })
 }
 
-/// Bare arms in place of old sleeves that are longer than the new ones, and the zone that belongs to
-/// bare arms, painted or the person's own.
+/// Bare arms and where they are.
+#[derive(Clone, Debug)]
+pub struct BareArms {
+    /// Painted skin.
+    pub fill: Fill,
+    /// Where bare arms are, painted or the person's own.
+    pub zone: Plane,
+    /// The same with room for the loosest old sleeve.
+    pub surroundings: Plane,
+}
+
+/// Bare arms in place of old sleeves that are longer than the new ones.
 ///
 /// `covered` is the fraction of each arm that the new sleeves cover.
-pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> (Fill, Plane) {
+pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> BareArms {
     let Scene { mask, body, parts, .. } = scene;
     let (width, height) = (mask.width, mask.height);
     let mut alpha = Plane::filled(width, height, 0.0);
     let mut zone = Plane::filled(width, height, 0.0);
+    let mut surroundings = Plane::filled(width, height, 0.0);
     let mut colour: [Plane; 3] = std::array::from_fn(|_| Plane::filled(width, height, 0.0));
     let face = srgb_from_lab(parts.skin_colour);
     let own: [Option<[f32; 3]>; 2] =
@@ -119,27 +130,26 @@ pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> (Fill, Plane) {
         let skin = own[side].or(own[1 - side]).map_or(face.map(|v| v * 0.95), |own| {
             std::array::from_fn(|c| 0.2 * face[c] + 0.8 * own[c])
         });
-        paint_arm(scene, side, covered[side], skin, &mut alpha, &mut zone, &mut colour);
+        let bones = bare_bones(scene, side, covered[side]);
+        for bone in &bones {
+            let radii = |factor: f32| bone.radii.map(|r| factor * r);
+            Capsule { radii: radii(1.06), ..*bone }.paint(&mut zone);
+            Capsule { radii: radii(2.4), ..*bone }.paint(&mut surroundings);
+        }
+        paint_arm(scene, &bones, skin, &mut alpha, &mut colour);
     }
     // Bilinear expansion reads one cell beyond the arm: give it the arm's colour.
     for plane in &mut colour {
         *plane = gaussian_where(plane, &alpha, 0.7, 0.0);
     }
-    (Fill { alpha: gaussian(&alpha, 0.7), colour }, zone)
+    let fill = Fill { alpha: gaussian(&alpha, 0.7), colour };
+    BareArms { fill, zone, surroundings }
 }
 
-fn paint_arm(
-    scene: &Scene,
-    side: usize,
-    covered: f32,
-    skin: [f32; 3],
-    alpha: &mut Plane,
-    zone: &mut Plane,
-    colour: &mut [Plane; 3],
-) {
-    let Scene { colours, mask, body, parts } = scene;
+/// The bones of an arm that a sleeve leaves bare, as thick as a bare arm is.
+fn bare_bones(scene: &Scene, side: usize, covered: f32) -> Vec<Capsule> {
+    let body = scene.body;
     let sw = body.shoulder_width;
-    let (width, height) = (mask.width, mask.height);
     let arm = &body.arm[side];
     let upper = (0.92 * arm.upper_radius).min(0.135 * sw);
     let fore = (0.92 * arm.fore_radius).min(0.10 * sw);
@@ -155,11 +165,21 @@ fn paint_arm(
         let from = arm.elbow.lerp(arm.wrist, f);
         bones.push(Capsule::new(from, arm.wrist, at_elbow, 0.8 * fore));
     }
-    let bones: Vec<Capsule> = bones.into_iter().map(|b| b.soft(0.012 * sw)).collect();
+    bones.into_iter().map(|bone| bone.soft(0.012 * sw)).collect()
+}
+
+fn paint_arm(
+    scene: &Scene,
+    bones: &[Capsule],
+    skin: [f32; 3],
+    alpha: &mut Plane,
+    colour: &mut [Plane; 3],
+) {
+    let Scene { colours, mask, body, parts } = scene;
+    let sw = body.shoulder_width;
+    let (width, height) = (mask.width, mask.height);
     let mut depth = Plane::filled(width, height, f32::INFINITY);
-    for bone in &bones {
-        let wider = Capsule { radii: bone.radii.map(|r| 1.06 * r), ..*bone };
-        wider.paint(zone);
+    for bone in bones {
         let old = bone.mean(&parts.old_cloth, mask);
         if old < 0.35 {
             continue;
@@ -181,9 +201,11 @@ fn paint_arm(
                 return;
             }
             depth.data[i] = off_axis;
-            let own_skin =
-                if old < 0.75 { smoothstep(parts.skin.data[i], 0.3, 0.6) } else { 0.0 };
-            let opaque = coverage * (1.0 - own_skin) * (1.0 - parts.hands.data[i]);
+            let own_skin = if old < 0.75 { smoothstep(parts.skin.data[i], 0.3, 0.6) } else { 0.0 };
+            let opaque = coverage
+                * (1.0 - own_skin)
+                * (1.0 - parts.hands.data[i])
+                * (1.0 - parts.hair.data[i]);
             alpha.data[i] = alpha.data[i].max(opaque);
             let lateral = ((p - near).dot(normal) / radius).clamp(-1.0, 1.0);
             let facing = (1.0 - (lateral - 0.25 * parts.light).clamp(-1.0, 1.0).powi(2)).sqrt();
@@ -313,17 +335,16 @@ fn left_over_outside(scene: &Scene, covered: &Plane, axial_limit: f32) -> Option
     if far.data.iter().sum::<f32>() < 0.05 * far.data.len() as f32 {
         return None;
     }
-    let plate: [Plane; 3] = [0, 1, 2].map(|c| push_pull(&gaussian(&colours.lab[c], 1.0), &{
-        // Every fourth cell is held back, to see how well the others foretell it.
-        Plane::from_fn(mask.width, mask.height, |x, y| {
-            if (x / 4 + y / 4) % 2 == 0 { far.at(x, y) } else { 0.0 }
+    let plate: [Plane; 3] = [0, 1, 2].map(|c| {
+        push_pull(&gaussian(&colours.lab[c], 1.0), &{
+            // Every fourth cell is held back, to see how well the others foretell it.
+            Plane::from_fn(mask.width, mask.height, |x, y| {
+                if (x / 4 + y / 4) % 2 == 0 { far.at(x, y) } else { 0.0 }
+            })
         })
-    }));
+    });
     let differs = |i: usize| {
-        (0..3)
-            .map(|c| (colours.lab[c].data[i] - plate[c].data[i]).powi(2))
-            .sum::<f32>()
-            .sqrt()
+        (0..3).map(|c| (colours.lab[c].data[i] - plate[c].data[i]).powi(2)).sum::<f32>().sqrt()
     };
     let ring: Vec<usize> = (0..mask.data.len())
         .filter(|&i| {
@@ -418,7 +439,7 @@ fn push_pull(values: &Plane, known: &Plane) -> Plane {
 }
 
 /// What stays before the trunk of a garment: hair, jaw, and the skin of arms and hands.
-pub fn in_front(scene: &Scene, covered: [f32; 2], painted: &Plane) -> Front {
+pub fn in_front(scene: &Scene, covered: [f32; 2]) -> Front {
     let Scene { mask, body, parts, .. } = scene;
     let (width, height) = (mask.width, mask.height);
     let head = combine(&parts.hair, &jaw(mask, body), f32::max);
@@ -445,7 +466,6 @@ pub fn in_front(scene: &Scene, covered: [f32; 2], painted: &Plane) -> Front {
         let not_cloth = 1.0 - smoothstep(parts.old_cloth.data[i], 0.3, 0.6);
         hands.data[i] *= mask.data[i] * skin.max(not_cloth);
         arms.data[i] = (arms.data[i] * mask.data[i] * skin).max(hands.data[i]);
-        arms.data[i] = arms.data[i].max(painted.data[i]);
     }
     Front { head, arms, hands }
 }
