@@ -3,7 +3,8 @@
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vitrine
 person := $(cache)/samples/charles.jpg
 garment := garments/tee-red-print.png
-vitrine := cargo run --release --locked --quiet --package vitrine --
+# Without --package, so that features are resolved as for the tests and tract is built once.
+vitrine := cargo run --release --locked --quiet --
 
 .PHONY: help setup demo test test-arm check bench cross sheet
 

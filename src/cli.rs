@@ -38,7 +38,10 @@ const INTERRUPTED: i32 = 130;
 pub fn start(common: &Common) -> anyhow::Result<Timings> {
     ctrlc::set_handler(|| {
         output::abandon();
-        let _ = writeln!(std::io::stderr(), "error: interrupted; nothing was written");
+        let mut stderr = std::io::stderr();
+        // Over the progress line, where there is one.
+        let start = if stderr.is_terminal() { "\r\x1b[2K" } else { "" };
+        let _ = writeln!(stderr, "{start}error: interrupted; nothing was written");
         std::process::exit(INTERRUPTED);
     })
     .context("cannot handle interrupts")?;

@@ -85,7 +85,9 @@ pub fn abandon() {
 /// Any but [`OutputError::Full`] of a file that is larger than the space left.
 pub fn check(path: &Path, existing: Existing) -> Result<(), OutputError> {
     check_name(path, existing)?;
-    // Only the attempt shows whether a file may stand there; it is gone again at once.
+    // Only the attempt shows whether a file may stand there. It is gone again before the lock is, so
+    // an interrupt finds nothing to abandon.
+    let _lock = pending();
     named_temporary(folder_of(path)).map(drop).map_err(|source| explain(path, source))
 }
 

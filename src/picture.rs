@@ -4,9 +4,11 @@
 //! whole file or nothing.
 
 mod read;
+mod survey;
 mod write;
 
 pub use read::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, MIN_SIDE, PictureError, PictureNote};
+pub use survey::Lookalike;
 pub use write::{Format, JPEG_QUALITY, SaveError};
 
 /// RGB pixels, row-major, three values a pixel, in the depth of the file.
@@ -29,6 +31,17 @@ pub struct Picture {
     pub pixels: Pixels,
 }
 
+/// A decoded, upright picture with its transparency: of a garment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RgbaPicture {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `width × height` pixels of `[r, g, b, a]`, sRGB-encoded, not premultiplied.
+    pub rgba: Vec<[u8; 4]>,
+}
+
 impl Picture {
     /// An 8-bit picture.
     ///
@@ -43,9 +56,12 @@ impl Picture {
     pub fn rgb8(&self) -> std::borrow::Cow<'_, [u8]> {
         match &self.pixels {
             Pixels::Eight(rgb) => rgb.as_slice().into(),
-            Pixels::Sixteen(rgb) => {
-                rgb.iter().map(|&v| ((v as u32 + 128) / 257) as u8).collect::<Vec<_>>().into()
-            }
+            Pixels::Sixteen(rgb) => rgb.iter().copied().map(to_eight).collect::<Vec<_>>().into(),
         }
     }
+}
+
+/// The nearest value of 8 bits: 257 steps of 16 bits are one of 8.
+fn to_eight(value: u16) -> u8 {
+    ((u32::from(value) + 128) / 257) as u8
 }

@@ -10,7 +10,7 @@ use crate::tryon::{self, Piece};
 use anyhow::Context;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde::Serialize;
 use serde::de::{Deserialize, IntoDeserializer, value};
 use std::ffi::OsString;
@@ -271,7 +271,8 @@ fn progress(common: &Common, steps: u64) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
-    let bar = ProgressBar::new(steps).with_style(style.unwrap_or(ProgressStyle::default_spinner()));
+    let style = style.unwrap_or(ProgressStyle::default_spinner());
+    let bar = ProgressBar::new(steps).with_style(style).with_finish(ProgressFinish::AndClear);
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }

@@ -1,6 +1,7 @@
 //! Files into upright RGB pixels.
 
-use super::{Picture, Pixels};
+use super::survey::{Lookalike, Signature, Survey, u32_be};
+use super::{Picture, Pixels, RgbaPicture, to_eight};
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageError, Limits};
@@ -163,27 +164,6 @@ impl fmt::Display for PictureNote {
     }
 }
 
-/// What a file that is not a picture looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookalike {
-    /// A format with a known signature, by its name.
-    Named(&'static str),
-    /// Readable text.
-    Text,
-    /// Anything else.
-    Unknown,
-}
-
-impl fmt::Display for Lookalike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Named(name) => write!(f, "a {name} file"),
-            Self::Text => f.write_str("a text file"),
-            Self::Unknown => f.write_str("not in a known format"),
-        }
-    }
-}
-
 impl Picture {
     /// Reads a picture file, whatever its extension, and turns it upright.
     ///
@@ -198,6 +178,47 @@ impl Picture {
     /// # Errors
     /// As [`Picture::open`], without the causes that come from the file system.
     pub fn read(bytes: &[u8], name: &Path) -> Result<(Self, Vec<PictureNote>), PictureError> {
+        let mut raw = Raw::read(bytes, name)?;
+        let (width, height) = raw.upright_size();
+        let pixels = raw.rgb();
+        Ok((Self { width, height, pixels }, raw.notes))
+    }
+}
+
+impl RgbaPicture {
+    /// Reads a picture file as [`Picture::open`] does, and keeps its transparency.
+    ///
+    /// # Errors
+    /// As [`Picture::open`].
+    pub fn open(path: &Path) -> Result<(Self, Vec<PictureNote>), PictureError> {
+        Self::read(&bytes_of(path)?, path)
+    }
+
+    /// Decodes a picture from memory; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Picture::read`].
+    pub fn read(bytes: &[u8], name: &Path) -> Result<(Self, Vec<PictureNote>), PictureError> {
+        let mut raw = Raw::read(bytes, name)?;
+        let (width, height) = raw.upright_size();
+        let rgba = raw.rgba8();
+        Ok((Self { width, height, rgba }, raw.notes))
+    }
+}
+
+/// Decoded values as the file holds them.
+struct Raw {
+    width: usize,
+    height: usize,
+    colour: ColorType,
+    /// Values of 16 bits are in the machine's byte order.
+    bytes: Vec<u8>,
+    orientation: Orientation,
+    notes: Vec<PictureNote>,
+}
+
+impl Raw {
+    fn read(bytes: &[u8], name: &Path) -> Result<Self, PictureError> {
         let path = || name.to_path_buf();
         if bytes.is_empty() {
             return Err(PictureError::Empty { path: path() });
@@ -283,143 +304,6 @@ fn check_size(path: &Path, width: u32, height: u32) -> Result<(), PictureError> 
     Ok(())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signature {
-    Png,
-    Jpeg,
-    WebP,
-}
-
-/// What the headers say, found without allocating or decoding.
-#[derive(Debug, PartialEq, Eq)]
-struct Survey {
-    format: Signature,
-    /// Columns and rows; `None` where only the decoder finds them.
-    size: Option<(u32, u32)>,
-    /// Whether the file reaches the end that its format prescribes.
-    complete: bool,
-    /// Whether the colours are CMYK or YCCK inks.
-    inks: bool,
-}
-
-impl Survey {
-    fn of(bytes: &[u8]) -> Result<Self, Lookalike> {
-        if starts_like(bytes, b"\x89PNG\r\n\x1a\n") {
-            Ok(survey_png(bytes))
-        } else if starts_like(bytes, b"\xff\xd8\xff") {
-            Ok(survey_jpeg(bytes))
-        } else if starts_like(bytes, b"RIFF") && starts_like(bytes.get(8..).unwrap_or(&[]), b"WEBP")
-        {
-            Ok(survey_webp(bytes))
-        } else {
-            Err(lookalike(bytes))
-        }
-    }
-}
-
-/// True too for a file that ends within the signature: it is truncated rather than of another format.
-fn starts_like(bytes: &[u8], signature: &[u8]) -> bool {
-    let common = bytes.len().min(signature.len());
-    bytes[..common] == signature[..common]
-}
-
-fn survey_png(bytes: &[u8]) -> Survey {
-    let mut survey = Survey { format: Signature::Png, size: None, complete: false, inks: false };
-    let mut at = 8;
-    while let Some(header) = bytes.get(at..at + 8) {
-        let length = u32_be(header) as usize;
-        let Some(body) = bytes.get(at + 8..at + 8 + length) else { break };
-        if &header[4..] == b"IHDR" && length >= 8 {
-            survey.size = Some((u32_be(body), u32_be(&body[4..])));
-        }
-        // The last chunk's checksum may be missing without loss.
-        if &header[4..] == b"IEND" {
-            survey.complete = true;
-            break;
-        }
-        at += 12 + length;
-    }
-    survey
-}
-
-fn survey_jpeg(bytes: &[u8]) -> Survey {
-    let mut survey = Survey { format: Signature::Jpeg, size: None, complete: false, inks: false };
-    let mut at = 2;
-    loop {
-        // Between segments and inside a scan alike: to the next marker, past fill bytes, stuffed
-        // zeros and restart markers.
-        let Some(step) = bytes[at.min(bytes.len())..].iter().position(|&byte| byte == 0xff) else {
-            return survey;
-        };
-        at += step;
-        let Some(&marker) = bytes.get(at + 1) else { return survey };
-        match marker {
-            0xff => at += 1,
-            0x00 | 0x01 | 0xd0..=0xd8 => at += 2,
-            0xd9 => {
-                survey.complete = true;
-                return survey;
-            }
-            _ => {
-                let Some(length) = bytes.get(at + 2..at + 4) else { return survey };
-                let length = u16::from_be_bytes([length[0], length[1]]) as usize;
-                let Some(body) = bytes.get(at + 4..at + 2 + length.max(2)) else { return survey };
-                let frame = matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
-                if frame && body.len() >= 6 {
-                    let side = |at: usize| u32::from(u16::from_be_bytes([body[at], body[at + 1]]));
-                    survey.size = Some((side(3), side(1)));
-                    survey.inks = body[5] == 4;
-                }
-                at += 2 + length.max(2);
-            }
-        }
-    }
-}
-
-fn survey_webp(bytes: &[u8]) -> Survey {
-    let complete = bytes.len() >= 12 && {
-        let stated = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
-        bytes.len() as u64 >= 8 + u64::from(stated)
-    };
-    Survey { format: Signature::WebP, size: None, complete, inks: false }
-}
-
-fn u32_be(bytes: &[u8]) -> u32 {
-    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-}
-
-fn lookalike(bytes: &[u8]) -> Lookalike {
-    const SIGNATURES: [(usize, &[u8], &str); 14] = [
-        (0, b"GIF8", "GIF"),
-        (0, b"BM", "BMP"),
-        (0, b"II*\0", "TIFF"),
-        (0, b"MM\0*", "TIFF"),
-        (0, b"%PDF", "PDF"),
-        (0, b"PK\x03\x04", "ZIP"),
-        (4, b"ftypavif", "AVIF"),
-        (4, b"ftypheic", "HEIC"),
-        (4, b"ftypheix", "HEIC"),
-        (4, b"ftypmif1", "HEIC"),
-        (4, b"ftyp", "video"),
-        (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-        (0, b"\xff\x0a", "JPEG XL"),
-        (0, b"8BPS", "Photoshop"),
-    ];
-    for (at, signature, name) in SIGNATURES {
-        if bytes.get(at..).is_some_and(|rest| rest.starts_with(signature)) {
-            return Lookalike::Named(name);
-        }
-    }
-    let start = &bytes[..bytes.len().min(512)];
-    let readable = |&byte: &u8| byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r');
-    // The cut at 512 bytes may fall inside a character.
-    let text = match str::from_utf8(start) {
-        Ok(_) => true,
-        Err(error) => error.error_len().is_none(),
-    };
-    if text && start.iter().all(readable) { Lookalike::Text } else { Lookalike::Unknown }
-}
-
 fn undecodable(path: &Path, bytes: usize, source: ImageError) -> PictureError {
     let path = path.to_path_buf();
     match source {
@@ -436,7 +320,7 @@ fn decode(
     path: &Path,
     file_bytes: usize,
     mut notes: Vec<PictureNote>,
-) -> Result<(Picture, Vec<PictureNote>), PictureError> {
+) -> Result<Raw, PictureError> {
     let (width, height) = decoder.dimensions();
     check_size(path, width, height)?;
     let exif = decoder.exif_metadata().ok().flatten();
@@ -448,52 +332,122 @@ fn decode(
         }
     }
     let colour = decoder.color_type();
-    let mut raw = vec![0; decoder.total_bytes() as usize];
-    decoder.read_image(&mut raw).map_err(|error| undecodable(path, file_bytes, error))?;
+    let mut bytes = vec![0; decoder.total_bytes() as usize];
+    decoder.read_image(&mut bytes).map_err(|error| undecodable(path, file_bytes, error))?;
+    let (width, height) = (width as usize, height as usize);
+    Ok(Raw { width, height, colour, bytes, orientation, notes })
+}
 
-    let mut seen_through = false;
-    let pixels = match colour {
-        ColorType::L8 => Pixels::Eight(grey(&raw)),
-        ColorType::Rgb8 => Pixels::Eight(raw),
-        ColorType::La8 => {
-            let rgba = raw.as_chunks().0.iter().map(|&[l, a]| [l, l, l, a]);
-            Pixels::Eight(over_white(rgba, u8::MAX, &mut seen_through))
+impl Raw {
+    fn upright_size(&self) -> (usize, usize) {
+        match swaps_sides(self.orientation) {
+            true => (self.height, self.width),
+            false => (self.width, self.height),
         }
-        ColorType::Rgba8 => {
-            Pixels::Eight(over_white(raw.as_chunks().0.iter().copied(), u8::MAX, &mut seen_through))
-        }
-        ColorType::L16 => Pixels::Sixteen(grey(&sixteen(&raw))),
-        ColorType::Rgb16 => Pixels::Sixteen(sixteen(&raw)),
-        ColorType::La16 => {
-            let raw = sixteen(&raw);
-            let rgba = raw.as_chunks().0.iter().map(|&[l, a]| [l, l, l, a]);
-            Pixels::Sixteen(over_white(rgba, u16::MAX, &mut seen_through))
-        }
-        ColorType::Rgba16 => {
-            let raw = sixteen(&raw);
-            let rgba = raw.as_chunks().0.iter().copied();
-            Pixels::Sixteen(over_white(rgba, u16::MAX, &mut seen_through))
-        }
-        other => unreachable!("no decoder of the three yields {other:?}"),
-    };
-    if seen_through {
-        notes.push(PictureNote::TransparencyOverWhite);
     }
 
-    let (width, height) = (width as usize, height as usize);
-    let turned = match orientation {
-        Orientation::NoTransforms => Picture { width, height, pixels },
-        _ => {
-            let pixels = match pixels {
-                Pixels::Eight(rgb) => Pixels::Eight(upright(&rgb, width, orientation)),
-                Pixels::Sixteen(rgb) => Pixels::Sixteen(upright(&rgb, width, orientation)),
-            };
-            let (width, height) =
-                if swaps_sides(orientation) { (height, width) } else { (width, height) };
-            Picture { width, height, pixels }
+    /// Upright RGB in the depth of the file, over white; the values are taken out.
+    fn rgb(&mut self) -> Pixels {
+        let raw = std::mem::take(&mut self.bytes);
+        let mut clear = false;
+        let pixels = match self.colour {
+            ColorType::L8 => Pixels::Eight(grey(&raw)),
+            ColorType::Rgb8 => Pixels::Eight(raw),
+            ColorType::La8 => {
+                let rgba = raw.as_chunks().0.iter().map(|&[l, a]| [l, l, l, a]);
+                Pixels::Eight(over_white(rgba, u8::MAX, &mut clear))
+            }
+            ColorType::Rgba8 => {
+                let rgba = raw.as_chunks().0.iter().copied();
+                Pixels::Eight(over_white(rgba, u8::MAX, &mut clear))
+            }
+            ColorType::L16 => Pixels::Sixteen(grey(&sixteen(&raw))),
+            ColorType::Rgb16 => Pixels::Sixteen(sixteen(&raw)),
+            ColorType::La16 => {
+                let raw = sixteen(&raw);
+                let rgba = raw.as_chunks().0.iter().map(|&[l, a]| [l, l, l, a]);
+                Pixels::Sixteen(over_white(rgba, u16::MAX, &mut clear))
+            }
+            ColorType::Rgba16 => {
+                let raw = sixteen(&raw);
+                let rgba = raw.as_chunks().0.iter().copied();
+                Pixels::Sixteen(over_white(rgba, u16::MAX, &mut clear))
+            }
+            other => unreachable!("no decoder of the three yields {other:?}"),
+        };
+        if clear {
+            self.notes.push(PictureNote::TransparencyOverWhite);
         }
-    };
-    Ok((turned, notes))
+        match (self.orientation, pixels) {
+            (Orientation::NoTransforms, pixels) => pixels,
+            (_, Pixels::Eight(rgb)) => Pixels::Eight(self.upright::<_, 3>(&rgb)),
+            (_, Pixels::Sixteen(rgb)) => Pixels::Sixteen(self.upright::<_, 3>(&rgb)),
+        }
+    }
+
+    /// Upright RGBA in 8 bits; the values are taken out.
+    fn rgba8(&mut self) -> Vec<[u8; 4]> {
+        let raw = std::mem::take(&mut self.bytes);
+        let eight = |raw: &[u8]| -> Vec<u8> { sixteen(raw).into_iter().map(to_eight).collect() };
+        let rgba: Vec<u8> = match self.colour {
+            ColorType::L8 => raw.iter().flat_map(|&l| [l, l, l, 255]).collect(),
+            ColorType::L16 => eight(&raw).iter().flat_map(|&l| [l, l, l, 255]).collect(),
+            ColorType::La8 => raw.as_chunks().0.iter().flat_map(|&[l, a]| [l, l, l, a]).collect(),
+            ColorType::La16 => {
+                eight(&raw).as_chunks().0.iter().flat_map(|&[l, a]| [l, l, l, a]).collect()
+            }
+            ColorType::Rgb8 => {
+                raw.as_chunks().0.iter().flat_map(|&[r, g, b]| [r, g, b, 255]).collect()
+            }
+            ColorType::Rgb16 => {
+                eight(&raw).as_chunks().0.iter().flat_map(|&[r, g, b]| [r, g, b, 255]).collect()
+            }
+            ColorType::Rgba8 => raw,
+            ColorType::Rgba16 => eight(&raw),
+            other => unreachable!("no decoder of the three yields {other:?}"),
+        };
+        let rgba = match self.orientation {
+            Orientation::NoTransforms => rgba,
+            _ => self.upright::<_, 4>(&rgba),
+        };
+        rgba.as_chunks().0.to_vec()
+    }
+
+    /// `N` values a pixel, turned as the camera asked.
+    fn upright<T: Copy + Default, const N: usize>(&self, values: &[T]) -> Vec<T> {
+        /// Side of the squares that are turned one after the other: source and target stay in cache.
+        const BLOCK: usize = 64;
+        let (width, height) = (self.width, self.height);
+        let (target_width, _) = self.upright_size();
+        let (source, _) = values.as_chunks::<N>();
+        let mut turned = vec![T::default(); values.len()];
+        let (target, _) = turned.as_chunks_mut::<N>();
+        // Where the pixel (x, y) of the file goes.
+        let place = |x: usize, y: usize| {
+            let (mirror_x, mirror_y) = (width - 1 - x, height - 1 - y);
+            match self.orientation {
+                Orientation::NoTransforms => (x, y),
+                Orientation::FlipHorizontal => (mirror_x, y),
+                Orientation::Rotate180 => (mirror_x, mirror_y),
+                Orientation::FlipVertical => (x, mirror_y),
+                Orientation::Rotate90FlipH => (y, x),
+                Orientation::Rotate90 => (mirror_y, x),
+                Orientation::Rotate270FlipH => (mirror_y, mirror_x),
+                Orientation::Rotate270 => (y, mirror_x),
+            }
+        };
+        for top in (0..height).step_by(BLOCK) {
+            for left in (0..width).step_by(BLOCK) {
+                for y in top..(top + BLOCK).min(height) {
+                    for x in left..(left + BLOCK).min(width) {
+                        let (to_x, to_y) = place(x, y);
+                        target[to_y * target_width + to_x] = source[y * width + x];
+                    }
+                }
+            }
+        }
+        turned
+    }
 }
 
 /// WebP files of some writers keep JPEG's prefix before the Exif block.
@@ -541,42 +495,6 @@ fn swaps_sides(orientation: Orientation) -> bool {
             | Orientation::Rotate90FlipH
             | Orientation::Rotate270FlipH
     )
-}
-
-/// The pixels of a `width`-wide picture, turned as its camera asked.
-fn upright<T: Copy + Default>(rgb: &[T], width: usize, orientation: Orientation) -> Vec<T> {
-    /// Side of the squares that are turned one after the other: source and target stay in cache.
-    const BLOCK: usize = 64;
-    let (source, _) = rgb.as_chunks::<3>();
-    let height = source.len() / width;
-    let mut turned = vec![T::default(); rgb.len()];
-    let (target, _) = turned.as_chunks_mut::<3>();
-    let target_width = if swaps_sides(orientation) { height } else { width };
-    // Exif orientation of the source pixel (x, y): where it goes in the upright picture.
-    let place = |x: usize, y: usize| {
-        let (mirror_x, mirror_y) = (width - 1 - x, height - 1 - y);
-        match orientation {
-            Orientation::NoTransforms => (x, y),
-            Orientation::FlipHorizontal => (mirror_x, y),
-            Orientation::Rotate180 => (mirror_x, mirror_y),
-            Orientation::FlipVertical => (x, mirror_y),
-            Orientation::Rotate90FlipH => (y, x),
-            Orientation::Rotate90 => (mirror_y, x),
-            Orientation::Rotate270FlipH => (mirror_y, mirror_x),
-            Orientation::Rotate270 => (y, mirror_x),
-        }
-    };
-    for top in (0..height).step_by(BLOCK) {
-        for left in (0..width).step_by(BLOCK) {
-            for y in top..(top + BLOCK).min(height) {
-                for x in left..(left + BLOCK).min(width) {
-                    let (to_x, to_y) = place(x, y);
-                    target[to_y * target_width + to_x] = source[y * width + x];
-                }
-            }
-        }
-    }
-    turned
 }
 
 /// The `desc` tag of an ICC profile: plain ASCII in version 2, UTF-16 in version 4.

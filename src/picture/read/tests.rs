@@ -160,6 +160,29 @@ fn transparency_is_put_over_white_with_a_note() {
 }
 
 #[test]
+fn a_garment_keeps_its_transparency_and_stands_upright_too() {
+    let open = |bytes: &[u8]| RgbaPicture::read(bytes, Path::new(NAME)).unwrap();
+    let mut rgba = [10, 20, 30, 255].repeat(16 * 20);
+    rgba[..4].copy_from_slice(&[1, 2, 3, 4]);
+    let mut bytes = Vec::new();
+    let mut encoder = PngEncoder::new(&mut bytes);
+    encoder.set_exif_metadata(exif(6)).unwrap();
+    encoder.write_image(&rgba, 20, 16, ExtendedColorType::Rgba8).unwrap();
+    let (picture, notes) = open(&bytes);
+    assert_eq!((picture.width, picture.height, notes), (16, 20, vec![]));
+    // Orientation 6: the file's first pixel is the upright picture's top right.
+    assert_eq!(picture.rgba[15], [1, 2, 3, 4]);
+    assert_eq!(picture.rgba.iter().filter(|pixel| **pixel == [10, 20, 30, 255]).count(), 319);
+
+    let wide: Vec<u8> =
+        [257 * 7u16, 257 * 9].repeat(256).iter().flat_map(|v| v.to_ne_bytes()).collect();
+    let (picture, _) = open(&png(16, 16, ExtendedColorType::La16, &wide));
+    assert!(picture.rgba.iter().all(|pixel| *pixel == [7, 7, 7, 9]));
+    let (picture, _) = open(&png(16, 16, ExtendedColorType::L8, &[5; 256]));
+    assert!(picture.rgba.iter().all(|pixel| *pixel == [5, 5, 5, 255]));
+}
+
+#[test]
 fn cmyk_inks_become_their_colours() {
     // Written by Pillow 12 (libjpeg-turbo), 4 × 2 patches of 8 × 12 pixels of the inks below.
     let (picture, notes) = read(include_bytes!("../../../tests/pictures/cmyk.jpg")).unwrap();
