@@ -329,9 +329,8 @@ impl Body {
         let sw = self.shoulder_width;
         let from = self.face.chin - self.face.up * 0.35 * self.face.height;
         let across = Vec2::new(-self.face.up.y, self.face.up.x);
-        let reach = |direction: Vec2| {
-            ray(mask, from, direction, 0.05 * sw, 0.4 * sw).unwrap_or(0.19 * sw)
-        };
+        let reach =
+            |direction: Vec2| ray(mask, from, direction, 0.05 * sw, 0.4 * sw).unwrap_or(0.19 * sw);
         (0.5 * (reach(across) + reach(-across))).clamp(0.15 * sw, 0.24 * sw)
     }
 

@@ -69,9 +69,8 @@ pub fn folds(colours: &Colours, parts: &Parts, mask: &Plane, shoulder_width: f32
     let level = median(&mut known);
     // A white shirt under a dark jacket is other cloth, not light: folds change luma less than that.
     let broad = gaussian_where(&light, &mask.map(|m| m + 1e-3), 0.02 * shoulder_width, level);
-    let weight = combine(&weight, &broad, |w, l| {
-        w * (1.0 - smoothstep((l - level).abs(), 0.7, 1.2)) + 1e-4
-    });
+    let weight =
+        combine(&weight, &broad, |w, l| w * (1.0 - smoothstep((l - level).abs(), 0.7, 1.2)) + 1e-4);
     let sure: Vec<usize> = (0..weight.data.len()).filter(|&i| weight.data[i] > 0.5).collect();
     if (sure.len() as f32) < 0.02 * shoulder_width * shoulder_width {
         return Plane::filled(mask.width, mask.height, 1.0);
