@@ -136,10 +136,11 @@ pub fn find(silhouette: &Silhouette, texture: &Texture, known: &Known) -> Result
     }
 
     let collar = known.collar.unwrap_or_else(|| collar(silhouette, &halves, &points));
+    let collar_notch = [0, 1].iter().all(|&i| has_collar_notch(silhouette, &halves[i], &points[i]));
     let line_y = 0.5 * (collar[0].y + collar[1].y);
     let top = silhouette.column(0.5 * (collar[0].x + collar[1].x));
     let hole_depth = top.map_or(0.0, |[first, _]| (first as f32 - line_y).max(0.0));
-    let seen = neckline::find(texture, collar, hole_depth);
+    let seen = neckline::find(texture, collar, hole_depth, collar_notch);
     let neckline = Neckline {
         depth: known.neckline_depth.unwrap_or(seen.depth),
         filled: known.neckline_filled.unwrap_or(seen.filled),
@@ -188,7 +189,6 @@ pub fn find(silhouette: &Silhouette, texture: &Texture, known: &Known) -> Result
     let armhole_seen = points.map(|p| p.seen != Armhole::Unseen);
     let armpit_bend =
         [0, 1].map(|i| halves[i].curve.bend(points[i].armpit, 0.05 * silhouette.unit()));
-    let collar_notch = [0, 1].iter().all(|&i| has_collar_notch(silhouette, &halves[i], &points[i]));
     Ok(Found {
         upper,
         armpit_bend,
@@ -373,8 +373,14 @@ fn sleeveless(silhouette: &Silhouette, half: &Half) -> Option<Points> {
         .filter(|&index| curve.opening(index, reach).x < -0.1)
         .map(|index| (index, curve.steady_bend(index, reach)))
         .max_by(|a, b| a.1.total_cmp(&b.1));
+    // An armhole curves inwards, or begins with a sharp corner; a dome does neither.
+    let is_armhole = |armpit: usize| {
+        let hollow = (armpit..shoulder).any(|i| curve.steady_bend(i, 0.06 * unit) < -0.12);
+        hollow || curve.bend(armpit, 0.05 * unit) > 0.6
+    };
     if let Some((armpit, bend)) = armpit
         && bend > 0.25
+        && is_armhole(armpit)
     {
         return Some(Points { hem, armpit, shoulder, seen: Armhole::Bare });
     }
