@@ -14,6 +14,9 @@ const HEM_POINTS: usize = 33;
 /// Least bend of the outline at an armpit, radians.
 const ARMPIT_BEND: f32 = 0.55;
 
+/// Length from which a sleeve is long, in widths of the chest.
+const LONG_SLEEVE: f32 = 0.62;
+
 /// Points that are known beforehand, in pixels of the texture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Known {
@@ -64,9 +67,12 @@ impl Found {
         mean_y(self.upper.hem) - mean_y(self.upper.shoulder)
     }
 
-    /// Length of the sleeves along their upper edge; 0 without sleeves.
+    /// Length of the longer sleeve, mean of its upper and lower edge; 0 without sleeves. The upper
+    /// edge alone is long on a wide short sleeve as well.
     pub fn sleeve_length(&self) -> f32 {
-        let lengths = self.upper.sleeves.iter().flatten().map(|s| outline::length(&s.outer));
+        let lengths = self.upper.sleeves.iter().flatten();
+        let lengths =
+            lengths.map(|s| 0.5 * (outline::length(&s.outer) + outline::length(&s.inner)));
         lengths.fold(0.0, f32::max)
     }
 }
@@ -219,8 +225,8 @@ impl Found {
         if self.upper.sleeves.iter().all(Option::is_none) {
             return (Category::Sleeveless, 0.95 * dress_clear);
         }
-        let sleeve_clear = 0.5 + 0.5 * clear(sleeve, 0.72, 0.2);
-        if sleeve < 0.72 {
+        let sleeve_clear = 0.5 + 0.5 * clear(sleeve, LONG_SLEEVE, 0.2);
+        if sleeve < LONG_SLEEVE {
             return (Category::TShirt, 0.95 * dress_clear.min(sleeve_clear));
         }
         let front_clear = 0.5 + 0.5 * clear(opens_in_front, 0.5, 0.3);
