@@ -1,1 +1,55 @@
-fn main() {}
+//! Arguments to one function per subcommand; results to exit codes.
+
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::process::ExitCode;
+use vitrine::cli::{self, doctor::DoctorArgs, tryon::TryonArgs};
+
+/// Shows a person wearing a garment that they have not put on, without leaving this machine
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: cli::Common,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Tryon(TryonArgs),
+    Doctor(DoctorArgs),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vitrine tryon --person me.jpg --garment tee.png
+  vitrine doctor
+
+Exit codes: 0 done, 1 could not (the reason is on standard error), 2 wrong usage, 130 interrupted.";
+
+/// Could not: the reason has been printed.
+const COULD_NOT: u8 = 1;
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = cli::start(&arguments.common).and_then(|timings| match &arguments.command {
+        Command::Tryon(args) => cli::tryon::run(args, &arguments.common, &timings),
+        Command::Doctor(args) => cli::doctor::run(args),
+    });
+    match result {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+fn report(error: &anyhow::Error) -> ExitCode {
+    // Nobody is left to tell when standard error is gone too.
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        let _ = usage.print();
+        return ExitCode::from(USAGE);
+    }
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    ExitCode::from(COULD_NOT)
+}

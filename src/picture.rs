@@ -1,4 +1,13 @@
 //! A picture of a person: pixels as they stand upright, in the depth of the file they came from.
+//!
+//! [`Picture::open`] reads PNG, JPEG and WebP by content, not by name; [`Picture::save`] writes a
+//! whole file or nothing.
+
+mod read;
+mod write;
+
+pub use read::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, MIN_SIDE, PictureError, PictureNote};
+pub use write::{Format, JPEG_QUALITY, SaveError};
 
 /// RGB pixels, row-major, three values a pixel, in the depth of the file.
 #[derive(Clone, Debug, PartialEq)]

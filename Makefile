@@ -1,0 +1,47 @@
+# The commands of this project; `make help` lists them.
+
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vitrine
+person := $(cache)/samples/charles.jpg
+garment := garments/tee-red-print.png
+vitrine := cargo run --release --locked --quiet --package vitrine --
+
+.PHONY: help setup demo test test-arm check bench cross sheet
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install what is missing: a C compiler, npm
+	@targets/setup.sh
+
+demo: setup ## fetch models and sample photos, dress somebody, say where the picture is
+	$(vitrine) models fetch --samples
+	$(vitrine) tryon --person $(person) --garment $(garment) --output demo.png --force
+	@echo "the picture: $(CURDIR)/demo.png"
+
+test: setup ## all tests: this machine and emulated Arm cores
+	cargo fmt --all --check
+	@$(vitrine) models fetch --samples || echo "no models: the tests that need them are skipped"
+	cargo test --release --locked --workspace
+	$(MAKE) --no-print-directory test-arm
+
+test-arm: ## the tests that apply, under emulated Cortex-A72, Cortex-A76 and the newest core
+	@targets/cross/setup.sh
+	@targets/cross/test-arm.sh
+
+check: setup ## the whole gate: format, lints for both architectures, documentation, tests
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@targets/cross/setup.sh
+	@targets/cross/lint.sh
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	$(MAKE) --no-print-directory test
+
+bench: ## time per stage
+	cargo bench --locked --workspace
+
+cross: ## build the program for 64-bit Arm
+	@targets/cross/setup.sh
+	@targets/cross/build.sh
+
+sheet: ## the README's contact sheet
+	@echo "MERGE: the command that makes docs/sheet.jpg" && false

@@ -1,0 +1,76 @@
+//! The command line: one file per subcommand.
+
+pub mod doctor;
+pub mod timings;
+pub mod tryon;
+
+use crate::output;
+use anyhow::Context;
+use std::io::{IsTerminal, Write};
+use std::num::NonZeroUsize;
+use timings::Timings;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+/// Options of every subcommand.
+#[derive(clap::Args)]
+pub struct Common {
+    /// Say what is done and how long each stage took, on standard error
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Threads that work on one picture [default: what the board profile says, else all cores]
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// Exit code of an interrupted run: 128 and the number of SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// Sets up what every subcommand needs: the signal handler, the thread pool and the clocks.
+///
+/// # Errors
+/// If the system refuses a thread or a signal handler.
+pub fn start(common: &Common) -> anyhow::Result<Timings> {
+    ctrlc::set_handler(|| {
+        output::abandon();
+        let _ = writeln!(std::io::stderr(), "error: interrupted; nothing was written");
+        std::process::exit(INTERRUPTED);
+    })
+    .context("cannot handle interrupts")?;
+
+    let threads = match common.threads {
+        Some(threads) => threads.get(),
+        None => doctor::threads_of_board().unwrap_or(0),
+    };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("vitrine-{index}"))
+        .build_global()
+        .context("cannot start the worker threads")?;
+
+    let timings = Timings::default();
+    let ours = || Targets::new().with_target("vitrine", Level::DEBUG);
+    let log = common.verbose.then(|| {
+        fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_span_events(FmtSpan::CLOSE)
+            .without_time()
+            .with_filter(ours())
+    });
+    tracing_subscriber::registry().with(timings.layer().with_filter(ours())).with(log).init();
+    Ok(timings)
+}
+
+/// Writes to standard output; a reader that has gone away is an error, not a panic.
+///
+/// # Errors
+/// What the system said.
+pub fn print(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write to standard output")
+}
