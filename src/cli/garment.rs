@@ -1,7 +1,9 @@
 //! `vitrine garment`: what the program understands of a garment's picture.
 
-use crate::garment::{Category, Ground, Reading, Shape, overlay};
-use anyhow::{Context, bail};
+use crate::{
+    garment::{Category, Ground, Reading, Shape, overlay},
+    output::{self, Existing},
+};
 use clap::{Args, Subcommand};
 use glam::Vec2;
 use serde::{
@@ -68,12 +70,10 @@ pub fn run(args: &GarmentArgs) -> anyhow::Result<()> {
 
 fn check(args: &CheckArgs) -> anyhow::Result<()> {
     let output = args.output.clone().unwrap_or_else(|| beside(&args.picture));
-    if output.exists() && !args.force {
-        bail!("`{}` exists: give another name with -o, or --force to replace it", output.display());
-    }
+    let existing = if args.force { Existing::Replace } else { Existing::Keep };
+    output::check(&output, existing)?;
     let reading = Reading::of(&args.picture, args.category)?;
-    let drawing = overlay::draw(&reading);
-    write_png(&output, &drawing, args.force)?;
+    write_png(&output, &overlay::draw(&reading), existing)?;
     let report = Report::of(&reading, &output);
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -90,27 +90,15 @@ fn beside(picture: &Path) -> PathBuf {
     picture.with_file_name(format!("{stem}-check.png"))
 }
 
-/// Writes into a temporary file that takes the name only when it is whole.
-fn write_png(path: &Path, drawing: &overlay::Drawing, replace: bool) -> anyhow::Result<()> {
-    let cannot = || format!("cannot write `{}`", path.display());
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
-    let encoder = image::codecs::png::PngEncoder::new(&mut file);
+fn write_png(path: &Path, drawing: &overlay::Drawing, existing: Existing) -> anyhow::Result<()> {
     let (width, height) = (drawing.width as u32, drawing.height as u32);
-    let encoded = image::ImageEncoder::write_image(
-        encoder,
-        &drawing.rgb,
-        width,
-        height,
-        image::ExtendedColorType::Rgb8,
-    );
-    encoded.with_context(cannot)?;
-    file.flush().with_context(cannot)?;
-    let kept = if replace { file.persist(path) } else { file.persist_noclobber(path) };
-    kept.map_err(|error| error.error).with_context(cannot)?;
+    output::write_whole(path, existing, |file| {
+        let encoder = image::codecs::png::PngEncoder::new(file);
+        let colour = image::ExtendedColorType::Rgb8;
+        let encoded =
+            image::ImageEncoder::write_image(encoder, &drawing.rgb, width, height, colour);
+        encoded.map_err(std::io::Error::other)
+    })?;
     Ok(())
 }
 
