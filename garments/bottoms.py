@@ -6,6 +6,7 @@ import numpy as np
 
 import fabrics
 from cloth import Pattern, Piece, beside, blur, colour, join, part, ramp, smooth
+from fittings import button, patch_label
 
 
 @dataclass
@@ -40,10 +41,27 @@ class Trousers(Pattern):
     def make_leg(self, side, **options):
         p, c = self.piece, self.cut
         wx, wy = c.waist
-        outer = self.way(side, (wx, wy + 2), (wx + 8, wy + 50), (c.hip[0] - 6, c.hip[1] - 70), c.hip, (c.hip[0] + 4, c.crotch + 60),
-                         (c.knee[0], c.knee[2]), (c.cuff[0], c.cuff[2]))
-        inner = self.way(side, (2, c.crotch), (15, c.crotch + 36), (36, c.crotch + 160), (c.knee[1], c.knee[2]), (c.cuff[1], c.cuff[2] + 2))
-        hem = self.way(side, (c.cuff[0], c.cuff[2]), (0.5 * (c.cuff[0] + c.cuff[1]), c.cuff[2] + 7), (c.cuff[1], c.cuff[2] + 2))
+        outer = self.way(
+            side,
+            (wx, wy + 2),
+            (wx + 8, wy + 50),
+            (c.hip[0] - 6, c.hip[1] - 70),
+            c.hip,
+            (c.hip[0] + 4, c.crotch + 60),
+            (c.knee[0], c.knee[2]),
+            (c.cuff[0], c.cuff[2]),
+        )
+        inner = self.way(
+            side,
+            (2, c.crotch),
+            (15, c.crotch + 36),
+            (36, c.crotch + 160),
+            (c.knee[1], c.knee[2]),
+            (c.cuff[1], c.cuff[2] + 2),
+        )
+        hem = self.way(
+            side, (c.cuff[0], c.cuff[2]), (0.5 * (c.cuff[0] + c.cuff[1]), c.cuff[2] + 7), (c.cuff[1], c.cuff[2] + 2)
+        )
         top = self.way(side, (-4, wy + 16), (wx * 0.5, wy + 13), (wx, wy + 2))
         front = self.way(side, (-4, c.crotch - 4), (-4, wy + 16))
         leg = p.layer(join(top, outer, hem, inner[::-1], front), self.base, thick=2, edge=0.8, shadow=0.15, **options)
@@ -61,7 +79,13 @@ class Trousers(Pattern):
             for k in range(6):
                 y = c.crotch + rng.uniform(-36, 26)
                 reach, fall = rng.uniform(70, 160), rng.uniform(-75, 90)
-                fold([(2, y), (reach * 0.5, y + fall * 0.3 + 6), (reach, y + fall)], rng.uniform(8, 13), strength * rng.uniform(2, 4.4), "start", s * 0.3)
+                fold(
+                    [(2, y), (reach * 0.5, y + fall * 0.3 + 6), (reach, y + fall)],
+                    rng.uniform(8, 13),
+                    strength * rng.uniform(2, 4.4),
+                    "start",
+                    s * 0.3,
+                )
             for k in range(9):
                 y = c.knee[2] + rng.normal(-40, 62)
                 a, b = (c.knee[0] + 2, c.knee[1] - 4)
@@ -69,17 +93,35 @@ class Trousers(Pattern):
                 if rng.random() < 0.5:
                     start, end = (b, y), (b + (a - b) * rng.uniform(0.5, 0.95), y + rng.uniform(10, 62))
                 mid = (0.5 * (start[0] + end[0]), 0.5 * (start[1] + end[1]) + rng.uniform(0, 12))
-                fold([start, mid, end], rng.uniform(8, 14), strength * rng.uniform(1.6, 3.6), "start", rng.uniform(-0.3, 0.3))
+                fold(
+                    [start, mid, end],
+                    rng.uniform(8, 14),
+                    strength * rng.uniform(1.6, 3.6),
+                    "start",
+                    rng.uniform(-0.3, 0.3),
+                )
             for k in range(7):
                 y = c.cuff[2] - rng.uniform(24, 200)
                 a, b = (c.cuff[0] + 2, c.cuff[1] - 2)
                 start, end = ((a, y), (a + (b - a) * rng.uniform(0.6, 1.0), y + rng.uniform(-26, 34)))
                 if rng.random() < 0.5:
                     start, end = (b, y), (b + (a - b) * rng.uniform(0.6, 1.0), y + rng.uniform(-26, 34))
-                fold([start, (0.5 * (start[0] + end[0]), 0.5 * (start[1] + end[1]) + 7), end], rng.uniform(7, 12), strength * rng.uniform(1.6, 3.6), "start", rng.uniform(-0.3, 0.3))
+                fold(
+                    [start, (0.5 * (start[0] + end[0]), 0.5 * (start[1] + end[1]) + 7), end],
+                    rng.uniform(7, 12),
+                    strength * rng.uniform(1.6, 3.6),
+                    "start",
+                    rng.uniform(-0.3, 0.3),
+                )
             for k in range(2):
                 x = rng.uniform(90, 150)
-                fold([(x, 520 + 60 * k), (x + 6, 680), (x + 4, 980 + 60 * k)], rng.uniform(22, 34), strength * rng.uniform(2, 4), "both", rng.uniform(-0.4, 0.4))
+                fold(
+                    [(x, 520 + 60 * k), (x + 6, 680), (x + 4, 980 + 60 * k)],
+                    rng.uniform(22, 34),
+                    strength * rng.uniform(2, 4),
+                    "both",
+                    rng.uniform(-0.4, 0.4),
+                )
         self.relief = relief
 
     def waistband(self, weave, thread, loops=True, base=None, metal="#b28a56", stitched=True):
@@ -100,7 +142,14 @@ class Trousers(Pattern):
         if loops:
             for side, x in ((-1, 96), (1, 96), (-1, 170), (1, 170)):
                 x0, y0 = self.at(side, x, wy + 6 + (170 - x) * 0.12)
-                loop = p.layer(np.array([(x0 - 7, y0), (x0 + 7, y0), (x0 + 7, y0 + c.band + 14), (x0 - 7, y0 + c.band + 14)]), base or self.base, thick=4, edge=3, shadow=0.45, rough=0.4)
+                loop = p.layer(
+                    np.array([(x0 - 7, y0), (x0 + 7, y0), (x0 + 7, y0 + c.band + 14), (x0 - 7, y0 + c.band + 14)]),
+                    base or self.base,
+                    thick=4,
+                    edge=3,
+                    shadow=0.45,
+                    rough=0.4,
+                )
                 weave(loop, p.x + 31, p.y)
                 loop.dome = 0.5
                 if stitched:
@@ -115,8 +164,19 @@ class Trousers(Pattern):
         wx, wy = c.waist
         for leg in self.legs:
             s = leg.side
-            mouth = self.way(s, (wx * 0.5, wy + 13 + c.band), (wx * 0.58, wy + c.band + 46), (wx * 0.82, wy + c.band + 76), (wx + 24, wy + c.band + 84))
-            inside = p.fill(join(mouth, self.way(s, (wx + 60, wy + c.band + 84), (wx + 60, wy + c.band - 10), (wx * 0.5, wy + c.band - 6))))
+            mouth = self.way(
+                s,
+                (wx * 0.5, wy + 13 + c.band),
+                (wx * 0.58, wy + c.band + 46),
+                (wx * 0.82, wy + c.band + 76),
+                (wx + 24, wy + c.band + 84),
+            )
+            inside = p.fill(
+                join(
+                    mouth,
+                    self.way(s, (wx + 60, wy + c.band + 84), (wx + 60, wy + c.band - 10), (wx * 0.5, wy + c.band - 6)),
+                )
+            )
             leg.height -= 3.2 * blur(inside, 1.2)
             edge = blur(p.stroke(beside(mouth, s * -2.5), 5), 2.0) * inside
             leg.tint(1 - 0.45 * edge - 0.08 * inside)
@@ -131,7 +191,7 @@ class Trousers(Pattern):
                     button(p, self.at(s, x, y), 4.2, "#b07a48", metal=True)
 
     def fly(self, thread, stitched=True):
-        p, c = self.piece, self.cut
+        c = self.cut
         wy = c.waist[1]
         left, right = self.legs
         seam = smooth(self.at(1, 0, wy + 14 + c.band), self.at(1, 1, c.crotch - 60), self.at(1, 0, c.crotch + 2))
@@ -148,34 +208,20 @@ class Trousers(Pattern):
     def j_curve(self, d=0.0):
         wy, c = self.cut.waist[1], self.cut
         x = 38 - d
-        return smooth(self.at(1, x, wy + 16 + c.band), self.at(1, x, c.crotch - 150), self.at(1, x * 0.78, c.crotch - 108), self.at(1, 3, c.crotch - 84 - d))
+        return smooth(
+            self.at(1, x, wy + 16 + c.band),
+            self.at(1, x, c.crotch - 150),
+            self.at(1, x * 0.78, c.crotch - 108),
+            self.at(1, 3, c.crotch - 84 - d),
+        )
 
     def points(self):
         c = self.cut
-        cuffs = [[self.at(s, c.cuff[0], c.cuff[2]).round(1).tolist(), self.at(s, c.cuff[1], c.cuff[2]).round(1).tolist()] for s in (-1, 1)]
+        cuffs = [
+            [self.at(s, c.cuff[0], c.cuff[2]).round(1).tolist(), self.at(s, c.cuff[1], c.cuff[2]).round(1).tolist()]
+            for s in (-1, 1)
+        ]
         return {"waist": self.pair(c.waist), "crotch": self.at(1, 0, c.crotch).round(1).tolist(), "cuffs": cuffs}
-
-
-def button(piece, at, radius, base, metal=False, holes=True, thread="#e8e4da"):
-    """A sewn or riveted button."""
-    t = np.linspace(0, 2 * np.pi, 40)[:-1]
-    ring = lambda r: np.stack([at[0] + r * np.cos(t), at[1] + r * np.sin(t)], 1)
-    layer = piece.layer(ring(radius), base, thick=3, edge=2.5, shadow=0.5, rough=0, sheen=0.25 if metal else 0.06)
-    layer.dome = 0.0
-    d = np.hypot(piece.x - at[0], piece.y - at[1])
-    if metal:
-        layer.height += 1.6 * np.exp(-(((d - 0.72 * radius) / (0.16 * radius)) ** 2)) + 1.2 * np.exp(-((d / (0.35 * radius)) ** 2))
-        layer.tint(0.8 + 0.2 * ramp(d, 0.1 * radius, 0.7 * radius))
-    elif holes:
-        layer.height += 1.5 * np.exp(-(((d - 0.78 * radius) / (0.14 * radius)) ** 2))
-        for dx in (-1, 1):
-            for dy in (-1, 1):
-                hole = np.hypot(piece.x - at[0] - dx * 0.26 * radius, piece.y - at[1] - dy * 0.26 * radius)
-                layer.tint(1 - 0.75 * np.exp(-((hole / (0.14 * radius)) ** 2)))
-        for dx in (-1, 1):
-            line = smooth((at[0] + dx * 0.26 * radius, at[1] - 0.26 * radius), (at[0] + dx * 0.26 * radius, at[1] + 0.26 * radius))
-            layer.paint(piece.stroke(line, 0.18 * radius), thread, 0.8)
-    return layer
 
 
 def jeans(cut, base="#2c4468", thread="#c98b45", label="VITRINE"):
@@ -191,11 +237,22 @@ def jeans(cut, base="#2c4468", thread="#c98b45", label="VITRINE"):
     for leg in t.legs:
         for k in range(4):
             y = c.crotch - 30 + 20 * k
-            p.ridge(whisker, smooth(t.at(leg.side, 20, y), t.at(leg.side, 95, y - 16 + 10 * k), t.at(leg.side, 180, y - 58 + 22 * k)), 9, 0.28, "both", 0)
+            p.ridge(
+                whisker,
+                smooth(
+                    t.at(leg.side, 20, y), t.at(leg.side, 95, y - 16 + 10 * k), t.at(leg.side, 180, y - 58 + 22 * k)
+                ),
+                9,
+                0.28,
+                "both",
+                0,
+            )
     for leg in t.legs:
         calm = blur(leg.height, 2) - blur(leg.height, 14)
         fade = np.clip(0.06 + 0.6 * thigh * (1 + 0.2 * p.noise(40, 2)) + whisker + 0.10 * calm, 0, 0.85)
-        edge = blur(p.stroke(beside(leg.outer, leg.side * 6), 5), 2.5) + blur(p.stroke(beside(leg.hem, leg.side * -3), 4), 2)
+        edge = blur(p.stroke(beside(leg.outer, leg.side * 6), 5), 2.5) + blur(
+            p.stroke(beside(leg.hem, leg.side * -3), 4), 2
+        )
         fabrics.denim(leg, p.x - leg.side * p.y * 0.01, p.y, np.clip(fade + 0.22 * edge * (1 + p.noise(8, 1)), 0, 0.9))
         leg.groove(beside(leg.outer, leg.side * 5), 1.0, 2.5, 0.15, 1.4)
         leg.groove(beside(leg.inner_seam, leg.side * -4), 1.0, 2.5, 0.15, 1.4)
@@ -213,18 +270,6 @@ def jeans(cut, base="#2c4468", thread="#c98b45", label="VITRINE"):
     return t
 
 
-def patch_label(garment, x0, y0, width, height, base, text, ink, behind=1, size=11):
-    p = garment.piece
-    w = width / 2
-    layer = p.layer(np.array([(x0 - w, y0), (x0 + w, y0), (x0 + w, y0 + height), (x0 - w, y0 + height)]), base, thick=1.5, edge=1.5, inside=0.75, shadow=0.4, rough=0.2)
-    layer.dome = 0
-    layer.tint(1 + 0.05 * p.noise(6, 2))
-    fabrics.screen_print(layer, fabrics.graphic(p, lambda d, s: fabrics.spaced(d, (x0 * s, (y0 + height / 2) * s), text, size * s, ink, 1.2 * s)), wear=0)
-    p.layers.remove(layer)
-    p.layers.insert(behind, layer)
-    return layer
-
-
 def chino(cut, base="#b39a74", label="VITRINE"):
     """Cotton trousers with slanted pockets and a pressed crease."""
     t = Trousers(cut, base)
@@ -237,7 +282,13 @@ def chino(cut, base="#b39a74", label="VITRINE"):
         s = leg.side
         leg.groove(beside(leg.outer, s * 5), 0.9, 2.5, 0.12, 1.2)
         leg.groove(beside(leg.inner_seam, s * -5), 0.9, 2.5, 0.12, 1.2)
-        crease = t.way(s, (118, 330), (138, 620), (0.5 * (c.knee[0] + c.knee[1]), c.knee[2]), (0.5 * (c.cuff[0] + c.cuff[1]), c.cuff[2]))
+        crease = t.way(
+            s,
+            (118, 330),
+            (138, 620),
+            (0.5 * (c.knee[0] + c.knee[1]), c.knee[2]),
+            (0.5 * (c.cuff[0] + c.cuff[1]), c.cuff[2]),
+        )
         u, v, _ = p.along(crease, 60)
         leg.height += 2.4 * np.exp(-np.abs(v) / 15) * (u > 0) * ramp(u, 0, 160) * (p.fill(leg.outline) > 0)
         row = beside(leg.hem, s * 26)
@@ -276,7 +327,9 @@ class DenimSkirt(Trousers):
     def make_leg(self, side, **options):
         p, c = self.piece, self.cut
         wx, wy = c.waist
-        outer = self.way(side, (wx, wy + 2), (wx + 0.42 * (c.hip[0] - wx), wy + 70), (c.hip[0] - 7, c.hip[1] - 60), c.hip, c.hem)
+        outer = self.way(
+            side, (wx, wy + 2), (wx + 0.42 * (c.hip[0] - wx), wy + 70), (c.hip[0] - 7, c.hip[1] - 60), c.hip, c.hem
+        )
         hem = self.way(side, c.hem, (c.hem[0] * 0.5, c.hem[1] + c.hem_bow * 0.8), (-6, c.hem[1] + c.hem_bow))
         top = self.way(side, (-6, wy + 16), (wx * 0.5, wy + 13), (wx, wy + 2))
         half = p.layer(join(top, outer, hem), self.base, thick=3, edge=0.8, shadow=0.2, **options)
@@ -299,11 +352,23 @@ def denim_skirt(cut, base="#1f2f4b", thread="#c08a4c", metal="#a98456", label="V
         for k in range(5):
             x = c.hem[0] * (0.15 + 0.17 * k + p.rng.uniform(-0.04, 0.04))
             y = p.rng.uniform(330, 470)
-            half.fold([s.at(side, x * 0.86, y), s.at(side, x * 0.94, 0.5 * (y + c.hem[1])), s.at(side, x, c.hem[1] + 20)], p.rng.uniform(18, 28), p.rng.uniform(3, 7), "open", 0.3)
+            half.fold(
+                [s.at(side, x * 0.86, y), s.at(side, x * 0.94, 0.5 * (y + c.hem[1])), s.at(side, x, c.hem[1] + 20)],
+                p.rng.uniform(18, 28),
+                p.rng.uniform(3, 7),
+                "open",
+                0.3,
+            )
         for k in range(5):
             y = 240 + 70 * k + p.rng.uniform(-20, 20)
             edge = np.interp(y, [wy, c.hip[1], c.hem[1]], [wx, c.hip[0], c.hem[0]])
-            half.fold([s.at(side, edge + 3, y), s.at(side, edge - 60, y + 14), s.at(side, edge - 130, y + 44)], 11, p.rng.uniform(2, 4), "start", 0.3 * side)
+            half.fold(
+                [s.at(side, edge + 3, y), s.at(side, edge - 60, y + 14), s.at(side, edge - 130, y + 44)],
+                11,
+                p.rng.uniform(2, 4),
+                "start",
+                0.3 * side,
+            )
         fade = 0.06 + 0.32 * np.exp(-(((p.x - s.cx - side * 120) / 80) ** 2)) * np.exp(-(((p.y - 400) / 170) ** 2))
         edge = blur(p.stroke(beside(half.hem, side * 4), 6), 2.5)
         fabrics.denim(half, p.x, p.y, np.clip(fade + 0.04 * p.noise(30, 2) + 0.3 * edge, 0, 1))
@@ -344,7 +409,8 @@ class Pleats(Pattern):
         sides = [self.way(s, (wx, wy + 1), (wx + 0.34 * (c.hip[0] - wx), wy + 70), c.hip, c.hem) for s in (-1, 1)]
         hem = self.across((0, c.hem[1] + c.hem_bow), (c.hem[0] * 0.5, c.hem[1] + c.hem_bow * 0.78), c.hem)
         t = np.linspace(0, 1, len(hem)) * count
-        hem[:, 1] += 9 * (t % 1.0) - 4 + 2.0 * p.noise(90, 1)[int(c.hem[1]), np.clip(hem[:, 0].astype(int), 0, p.w - 1)]
+        uneven = 2.0 * p.noise(90, 1)[int(c.hem[1]), np.clip(hem[:, 0].astype(int), 0, p.w - 1)]
+        hem[:, 1] += np.clip(np.minimum(t, count - t) / 0.4, 0, 1) * (9 * (t % 1.0) - 4 + uneven)
         outline = join(top, sides[1], hem[::-1], sides[0][::-1])
         body = self.body = p.layer(outline, base, thick=3, edge=1.5, shadow=0.2, **options)
         rows = np.arange(p.h)
@@ -355,9 +421,13 @@ class Pleats(Pattern):
         wander = (0.05 + 0.07 * open_) * p.noise(170, 1) + 0.03 * p.noise(60, 1)
         phase = (across + wander) % 1.0
         tall = 2.0 + 8.0 * open_
-        step = ramp(phase, 0.0, 0.10) * (1 - 0.72 * ramp(phase, 0.10, 1.0))
-        body.height += tall * step + 3.0 * p.noise(140, 2) + open_ * 2.4 * np.sin(2 * np.pi * (phase - 0.3)) * p.noise(120, 1)
-        body.tint(1 - (0.22 + 0.28 * open_) * (1 - ramp(phase, 0.0, 0.05)) - (0.06 + 0.16 * open_) * ramp(phase, 0.72, 1.0))
+        step = ramp(phase, 0.0, 0.13) * (1 - 0.72 * ramp(phase, 0.13, 1.0))
+        body.height += (
+            tall * step + 3.0 * p.noise(140, 2) + open_ * 2.4 * np.sin(2 * np.pi * (phase - 0.3)) * p.noise(120, 1)
+        )
+        body.tint(
+            1 - (0.22 + 0.28 * open_) * (1 - ramp(phase, 0.0, 0.09)) - (0.06 + 0.16 * open_) * ramp(phase, 0.72, 1.0)
+        )
         fabrics.twill(body, p.x, p.y, 1.4)
         fabrics.twill(self.inner, p.x, p.y)
         foot = beside(hem, -24)

@@ -189,8 +189,14 @@ class Piece:
         size = int(length) * 2 + 1
         kernel = np.zeros((size, size), np.float32)
         c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-        cv2.line(kernel, (int(length - length * c), int(length - length * s)),
-                 (int(length + length * c), int(length + length * s)), 1.0, 1, cv2.LINE_AA)
+        cv2.line(
+            kernel,
+            (int(length - length * c), int(length - length * s)),
+            (int(length + length * c), int(length + length * s)),
+            1.0,
+            1,
+            cv2.LINE_AA,
+        )
         soft = cv2.GaussianBlur(cv2.filter2D(raw, -1, kernel), (0, 0), thickness)
         return soft / soft.std()
 
@@ -293,7 +299,11 @@ class Piece:
         index = np.where(inside, index, 0)
         off = grid - dense[index]
         side = tangent[index, 0] * off[:, 1] - tangent[index, 1] * off[:, 0]
-        t = index / (len(dense) - 1)
+        ahead = (tangent[index] * off).sum(1)
+        t = np.clip((index + ahead / 3) / (len(dense) - 1), 0, 1)
+        # Within the curve's ends the distance is the one across it, so that its samples leave no comb.
+        across = (index > 0) & (index < len(dense) - 1)
+        distance = np.where(inside & across, np.abs(side), distance)
         if taper == "both":
             envelope = np.sin(np.pi * np.clip(t, 0, 1)) ** 0.9
         elif taper == "start":
@@ -305,7 +315,9 @@ class Piece:
         spread = width * (0.65 + 0.35 * envelope if taper != "start" else 0.55 + 0.75 * t)
         reach = spread * (1 + skew * np.tanh(side / spread * 2))
         value = tall * envelope * np.exp(-((np.where(inside, distance, 1e6) / reach) ** 2))
-        block = cv2.resize(value.reshape(rows, cols).astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_CUBIC)
+        block = cv2.resize(
+            value.reshape(rows, cols).astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_CUBIC
+        )
         height[y0:y1, x0:x1] += block
 
     # Layers and light

@@ -9,6 +9,8 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import cv2
+
 from catalogue import CATALOGUE
 from cloth import put_on_ground
 from picture_file import jpeg, palette_png, rgb_png, rgba_png, webp
@@ -29,8 +31,14 @@ def draw(name):
         encode = rgba_png
     (HERE / f"{name}.{entry.kind}").write_bytes(encode(picture))
     (HERE / f"{name}.toml").write_text(description(entry, points))
-    return {"file": f"{name}.{entry.kind}", "category": entry.category, "width": piece.w, "height": piece.h,
-            "transparent": entry.ground is None, "points": points}
+    return {
+        "file": f"{name}.{entry.kind}",
+        "category": entry.category,
+        "width": piece.w,
+        "height": piece.h,
+        "transparent": entry.ground is None,
+        "points": points,
+    }
 
 
 def description(entry, points):
@@ -49,7 +57,7 @@ def main():
         sys.exit(f"no garment is called {', '.join(unknown)}; there are: {', '.join(CATALOGUE)}")
     truth_file = HERE / "ground_truth.json"
     truth = json.loads(truth_file.read_text()) if truth_file.exists() else {}
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         truth.update(zip(names, pool.map(draw, names)))
     rows = [f"  {json.dumps(n)}: {json.dumps(truth[n])}" for n in sorted(truth) if n in CATALOGUE]
     truth_file.write_text("{\n" + ",\n".join(rows) + "\n}\n")

@@ -3,14 +3,25 @@
 import cv2
 import numpy as np
 
-import fabrics
-from cloth import Pattern, Piece, beside, blur, colour, join, ramp, resample, smooth
+from cloth import Pattern, Piece, beside, blur, join, ramp, smooth
 
 
 class Glasses(Pattern):
     """A frame seen from the front with its temples folded behind it."""
 
-    def __init__(self, lens, seed=1, base="#1a1716", rim=20.0, tint=None, tint_alpha=(0.10, 0.10), tortoise=False, metal=False, bridge=(82, 150, 24), scale=1.0):
+    def __init__(
+        self,
+        lens,
+        seed=1,
+        base="#1a1716",
+        rim=20.0,
+        tint=None,
+        tint_alpha=(0.10, 0.10),
+        tortoise=False,
+        metal=False,
+        bridge=(82, 150, 24),
+        scale=1.0,
+    ):
         p = self.piece = Piece(1040, 430, seed, sway=1.2)
         p.dome_width, p.dome_height, p.edge_dark = 10, 0.0, 0.0
         self.lens = lens
@@ -25,20 +36,38 @@ class Glasses(Pattern):
             top, low = min(y for _, y in lens), max(y for _, y in lens)
             depth = ramp(p.y, top, low)
             glare = np.exp(-((((p.x - self.cx - side * 235) * 0.8 + (p.y - 200) * 0.6 + 70) / 26) ** 2)) + 0.6 * np.exp(
-                -((((p.x - self.cx - side * 235) * 0.8 + (p.y - 200) * 0.6 + 10) / 10) ** 2))
-            pane.opacity = np.clip(tint_alpha[0] + (tint_alpha[1] - tint_alpha[0]) * depth + (0.16 if tint is None else 0.05) * glare, 0, 1).astype(np.float32)
+                -((((p.x - self.cx - side * 235) * 0.8 + (p.y - 200) * 0.6 + 10) / 10) ** 2)
+            )
+            pane.opacity = np.clip(
+                tint_alpha[0] + (tint_alpha[1] - tint_alpha[0]) * depth + (0.16 if tint is None else 0.05) * glare, 0, 1
+            ).astype(np.float32)
             if tint is None:
                 pane.paint(np.ones_like(p.x), "#f4f8fa", 0.8)
             else:
                 pane.paint(np.clip(1.0 * glare, 0, 1), "#cfd6da", 0.22)
         x, y, thick = bridge
-        arch = smooth(self.at(-1, x, y + 24), self.at(-1, 0.55 * x, y + 2), self.at(1, 0, y - 7), self.at(1, 0.55 * x, y + 2), self.at(1, x, y + 24))
+        arch = smooth(
+            self.at(-1, x, y + 24),
+            self.at(-1, 0.55 * x, y + 2),
+            self.at(1, 0, y - 7),
+            self.at(1, 0.55 * x, y + 2),
+            self.at(1, x, y + 24),
+        )
         parts = [join(beside(arch, -thick / 2), beside(arch, thick / 2)[::-1])]
         self.bridge_y = y - 8
         outer_x = max(q for q, _ in lens) + rim
         for side in (-1, 1):
-            hinge = [(outer_x - 34, 118), (outer_x + 4, 108), (outer_x + 26, 110), (outer_x + 28, 146), (outer_x + 4, 156), (outer_x - 26, 166)]
-            parts.append(join(smooth(*[self.at(side, *q) for q in hinge[:3]]), smooth(*[self.at(side, *q) for q in hinge[3:]])))
+            hinge = [
+                (outer_x - 34, 118),
+                (outer_x + 4, 108),
+                (outer_x + 26, 110),
+                (outer_x + 28, 146),
+                (outer_x + 4, 156),
+                (outer_x - 26, 166),
+            ]
+            parts.append(
+                join(smooth(*[self.at(side, *q) for q in hinge[:3]]), smooth(*[self.at(side, *q) for q in hinge[3:]]))
+            )
         self.end_x = outer_x + 28
         frame = p.layer(outer_edges[1], base, thick=0.5, edge=0.6, shadow=0, rough=0, sheen=sheen)
         shape = np.maximum(p.fill(outer_edges[-1]), p.fill(outer_edges[1]))
@@ -56,7 +85,7 @@ class Glasses(Pattern):
         # A soft box above: a light line along the upper inside of every tube of the frame.
         depth = blur((frame.mask > 0.5).astype(np.float32), rim * 0.22)
         gy = np.gradient(depth, axis=0)
-        frame.paint(np.clip(ramp(gy * rim, 0.35, 1.1), 0, 1) * 0.34, "#f4f6f8")
+        frame.paint(np.clip(ramp(gy * rim, 0.35, 1.1), 0, 1) * 0.22, "#f4f6f8")
         frame.paint(np.clip(ramp(-gy * rim, 0.4, 1.1), 0, 1) * 0.10, "#9db0c4")
         for side in (-1, 1):
             for dy in (-7, 7):
@@ -97,4 +126,17 @@ def round_lens(cx=245, cy=205, rx=158, ry=152):
 
 
 def wayfarer_lens():
-    return [(90, 130), (150, 84), (250, 74), (350, 78), (412, 98), (420, 150), (402, 240), (350, 312), (260, 338), (170, 318), (112, 250), (88, 180)]
+    return [
+        (90, 130),
+        (150, 84),
+        (250, 74),
+        (350, 78),
+        (412, 98),
+        (420, 150),
+        (402, 240),
+        (350, 312),
+        (260, 338),
+        (170, 318),
+        (112, 250),
+        (88, 180),
+    ]

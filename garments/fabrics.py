@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cloth import blur, colour, ramp
+from cloth import blur, colour, ramp, to_linear
 
 TAU = 2 * np.pi
 
@@ -128,8 +128,12 @@ def flower_tile(rng, size=520, count=150, petals=("#d9536a", "#f0a6a0", "#f4d9c4
                     at = (centre + [dx, dy]) * scale
                     if (at < -40 * scale).any() or (at > (size + 40) * scale).any():
                         continue
-                    cv2.ellipse(big, (tuple(map(float, at)), (2 * axes[0] * scale, 2 * axes[1] * scale),
-                                      float(np.degrees(a))), (*map(float, tint), 1.0), -1)
+                    cv2.ellipse(
+                        big,
+                        (tuple(map(float, at)), (2 * axes[0] * scale, 2 * axes[1] * scale), float(np.degrees(a))),
+                        (*map(float, tint), 1.0),
+                        -1,
+                    )
     tile = cv2.resize(big, (size, size), interpolation=cv2.INTER_AREA)
     tile[..., :3] /= np.maximum(tile[..., 3:], 1e-3)
     return tile
@@ -137,8 +141,9 @@ def flower_tile(rng, size=520, count=150, petals=("#d9536a", "#f0a6a0", "#f4d9c4
 
 def printed(layer, tile, u, v, opacity=0.95):
     size = tile.shape[0]
-    got = cv2.remap(tile, (u % size).astype(np.float32), (v % size).astype(np.float32), cv2.INTER_LINEAR,
-                    borderMode=cv2.BORDER_WRAP)
+    got = cv2.remap(
+        tile, (u % size).astype(np.float32), (v % size).astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+    )
     layer.paint(got[..., 3], got[..., :3], opacity)
 
 
@@ -161,19 +166,19 @@ def graphic(piece, painter, scale=2):
     sheet = Image.new("RGBA", (piece.w * scale, piece.h * scale), (0, 0, 0, 0))
     painter(ImageDraw.Draw(sheet), scale)
     big = np.asarray(sheet, np.float32) / 255
-    small = cv2.resize(np.dstack([big[..., :3] * big[..., 3:], big[..., 3]]), (piece.w, piece.h), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        np.dstack([big[..., :3] * big[..., 3:], big[..., 3]]), (piece.w, piece.h), interpolation=cv2.INTER_AREA
+    )
     small[..., :3] /= np.maximum(small[..., 3:], 1e-3)
     return small
 
 
 def screen_print(layer, sheet, wear=0.12, opacity=0.93):
     """Lays an sRGB sheet on the cloth; it bends with the folds and is a little worn."""
-    from cloth import to_linear
-
     p = layer.piece
     calm = blur(layer.height, 2.5)
     gx, gy = np.gradient(calm, axis=1), np.gradient(calm, axis=0)
-    bent = cv2.remap(sheet, p.x + 7 * gx, p.y + 7 * gy, cv2.INTER_LINEAR)
+    bent = cv2.remap(sheet, p.x + 4 * gx, p.y + 4 * gy, cv2.INTER_LINEAR)
     cracks = 1 - wear * ramp(p.grain(0.8) + 0.6 * p.noise(12, 2), 0.9, 2.2)
     layer.height += 0.25 * cv2.GaussianBlur(bent[..., 3], (0, 0), 0.8)
     layer.paint(bent[..., 3] * cracks, to_linear(bent[..., :3]), opacity)
@@ -182,4 +187,6 @@ def screen_print(layer, sheet, wear=0.12, opacity=0.93):
 def bent(layer, u, v, strength=6.0):
     """Coordinates of the cloth as its folds displace them."""
     calm = blur(layer.height, 2.0)
-    return u + strength * np.gradient(calm, axis=1).astype(np.float32), v + strength * np.gradient(calm, axis=0).astype(np.float32)
+    return u + strength * np.gradient(calm, axis=1).astype(np.float32), v + strength * np.gradient(calm, axis=0).astype(
+        np.float32
+    )

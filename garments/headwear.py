@@ -4,6 +4,7 @@ import numpy as np
 
 import fabrics
 from cloth import Pattern, Piece, beside, blur, colour, join, ramp, smooth
+from fittings import button
 
 
 def felt(layer, amount=1.0):
@@ -16,20 +17,45 @@ class Fedora(Pattern):
     def __init__(self, seed=1, base="#7d6248", ribbon="#2a211c"):
         p = self.piece = Piece(1040, 640, seed, sway=3)
         p.dome_width, p.dome_height, p.edge_dark = 30, 7, 0.2
-        under = p.layer(join(self.across((0, 478), (200, 470), (360, 452), (440, 432)), self.across((0, 446), (230, 440), (380, 434), (440, 430))[::-1]),
-                        base, thick=1, edge=1, inside=0.4, shadow=0)
+        under = p.layer(
+            join(
+                self.across((0, 478), (200, 470), (360, 452), (440, 432)),
+                self.across((0, 446), (230, 440), (380, 434), (440, 430))[::-1],
+            ),
+            base,
+            thick=1,
+            edge=1,
+            inside=0.4,
+            shadow=0,
+        )
         under.dome = 0.3
         felt(under)
         edge = self.across((0, 574), (170, 562), (320, 520), (414, 462), (446, 428), (449, 416))
         rear = self.across((0, 440), (250, 436), (370, 424), (430, 410), (449, 416))
         brim = p.layer(join(edge, rear[::-1]), base, thick=3, edge=4, shadow=0.3)
         # The brim dips in front and its sides turn up.
-        brim.height += 26 * np.exp(-(((p.x - self.cx) / 250) ** 2)) * ramp(p.y, 440, 566) - 0.00022 * (np.abs(p.x - self.cx) - 330) ** 2
+        brim.height += (
+            26 * np.exp(-(((p.x - self.cx) / 250) ** 2)) * ramp(p.y, 440, 566)
+            - 0.00022 * (np.abs(p.x - self.cx) - 330) ** 2
+        )
         brim.height += 2.5 * p.noise(150, 1)
         felt(brim)
         brim.stitch(beside(edge, -9), np.clip(colour(base) * 0.7, 0, 1), opacity=0.7)
-        crown_edge = [self.at(-1, 246, 462), self.at(-1, 243, 380), self.at(-1, 228, 250), self.at(-1, 196, 140), self.at(-1, 140, 84), self.at(-1, 72, 70),
-                      self.at(1, 0, 84), self.at(1, 72, 68), self.at(1, 140, 82), self.at(1, 196, 138), self.at(1, 228, 250), self.at(1, 243, 380), self.at(1, 246, 462)]
+        crown_edge = [
+            self.at(-1, 246, 462),
+            self.at(-1, 243, 380),
+            self.at(-1, 228, 250),
+            self.at(-1, 196, 140),
+            self.at(-1, 140, 84),
+            self.at(-1, 72, 70),
+            self.at(1, 0, 84),
+            self.at(1, 72, 68),
+            self.at(1, 140, 82),
+            self.at(1, 196, 138),
+            self.at(1, 228, 250),
+            self.at(1, 243, 380),
+            self.at(1, 246, 462),
+        ]
         foot = self.across((0, 508), (130, 500), (210, 482), (246, 462))
         crown = p.layer(join(smooth(*crown_edge), foot[::-1]), base, thick=8, edge=2, shadow=0.55)
         x = (p.x - self.cx) / 246
@@ -43,13 +69,33 @@ class Fedora(Pattern):
         crown.height += 3.5 * p.noise(110, 2)
         felt(crown)
         top = self.across((0, 430), (130, 424), (205, 408), (245, 392))
-        band = p.layer(join(top, self.across((0, 510), (130, 502), (212, 484), (248, 464))[::-1]), ribbon, thick=3, edge=2.5, shadow=0.4, sheen=0.05)
-        band.height += 90 * np.sqrt(np.clip(1 - (x * 0.94) ** 2, 0.02, 1)) + 0.25 * np.cos(2 * np.pi * p.x / 3.2) + 1.2 * p.noise(50, 1)
+        band = p.layer(
+            join(top, self.across((0, 510), (130, 502), (212, 484), (248, 464))[::-1]),
+            ribbon,
+            thick=3,
+            edge=2.5,
+            shadow=0.4,
+            sheen=0.05,
+        )
+        band.height += (
+            90 * np.sqrt(np.clip(1 - (x * 0.94) ** 2, 0.02, 1))
+            + 0.25 * np.cos(2 * np.pi * p.x / 3.2)
+            + 1.2 * p.noise(50, 1)
+        )
         band.tint(1 + 0.10 * np.cos(2 * np.pi * p.x / 3.2) + 0.06 * p.grain())
         bow = [(-168, 404), (-222, 398), (-232, 474), (-176, 492)]
-        knot = p.layer(join(*[np.array([self.cx + a, b]) for a, b in bow]), ribbon, thick=5, edge=5, shadow=0.6, sheen=0.05)
+        knot = p.layer(
+            join(*[np.array([self.cx + a, b]) for a, b in bow]), ribbon, thick=5, edge=5, shadow=0.6, sheen=0.05
+        )
         knot.height += 4 * np.sin((p.x - self.cx + 150) / 9.0) * 0.5
-        tie = p.layer(join(*[np.array([self.cx + a, b]) for a, b in [(-190, 400), (-206, 399), (-210, 482), (-194, 486)]]), ribbon, thick=4, edge=4, shadow=0.5, sheen=0.05)
+        tie = p.layer(
+            join(*[np.array([self.cx + a, b]) for a, b in [(-190, 400), (-206, 399), (-210, 482), (-194, 486)]]),
+            ribbon,
+            thick=4,
+            edge=4,
+            shadow=0.5,
+            sheen=0.05,
+        )
         for part in (knot, tie):
             part.tint(1 + 0.10 * np.cos(2 * np.pi * p.y / 3.2) + 0.06 * p.grain())
 
@@ -65,7 +111,6 @@ class Beanie(Pattern):
         outline = self.across(*rim)
         foot = self.across((0, 590), (180, 584), (304, 560))
         crown = p.layer(join(outline, foot[::-1]), base, thick=2, edge=2, shadow=0)
-        crown.piece = p
         half = np.interp(np.arange(p.h), [y for _, y in rim], [max(x, 20) for x, _ in rim]).astype(np.float32)[:, None]
         self.wool(crown, half, 26, p.y + 0.0003 * (p.x - self.cx) ** 2)
         for side in (-1, 1):
@@ -75,8 +120,18 @@ class Beanie(Pattern):
         crown.height += 6 * p.noise(140, 2)
         upper = self.across((0, 536), (170, 528), (280, 508), (314, 496))
         lower = self.across((0, 716), (170, 708), (280, 688), (316, 674))
-        cuff = p.layer(join(upper, self.way(1, (314, 496), (322, 590), (316, 674)), lower[::-1], self.way(-1, (316, 674), (322, 590), (314, 496))),
-                       base, thick=9, edge=9, shadow=0.6)
+        cuff = p.layer(
+            join(
+                upper,
+                self.way(1, (314, 496), (322, 590), (316, 674)),
+                lower[::-1],
+                self.way(-1, (316, 674), (322, 590), (314, 496)),
+            ),
+            base,
+            thick=9,
+            edge=9,
+            shadow=0.6,
+        )
         self.wool(cuff, np.full_like(half, 318), 26, p.y + 0.0004 * (p.x - self.cx) ** 2)
         cuff.height += 5 * p.noise(130, 1)
         cuff.groove(beside(upper, 4), 0.6, 2, 0.1, 2)
@@ -86,7 +141,13 @@ class Beanie(Pattern):
         label.height += 0.3 * p.noise(5, 2)
         label.stitch(np.concatenate([tag, tag[:1]]) * 0.9 + 0.1 * tag.mean(0), "#d8c8a8")
         x0, y0 = tag.mean(0)
-        fabrics.screen_print(label, fabrics.graphic(p, lambda d, s: fabrics.spaced(d, (x0 * s, y0 * s), "VITRINE", 18 * s, (30, 18, 10, 255), 2 * s)), wear=0)
+        fabrics.screen_print(
+            label,
+            fabrics.graphic(
+                p, lambda d, s: fabrics.spaced(d, (x0 * s, y0 * s), "VITRINE", 18 * s, (30, 18, 10, 255), 2 * s)
+            ),
+            wear=0,
+        )
 
     def wool(self, layer, half, ribs, v):
         """Two-by-two rib that turns away at the sides."""
@@ -115,7 +176,9 @@ class Cap(Pattern):
         foot = self.across((0, 440), (140, 448), (240, 456), (304, 440))
         crown = p.layer(join(shape, foot[::-1]), base, thick=2, edge=2, shadow=0)
         x = (p.x - self.cx) / 330
-        crown.height += 110 * np.sqrt(np.clip(1 - (x * 0.93) ** 2 - 0.5 * (np.clip(300 - p.y, 0, 300) / 300) ** 2, 0.02, 1)) + 3.5 * p.noise(120, 2)
+        crown.height += 110 * np.sqrt(
+            np.clip(1 - (x * 0.93) ** 2 - 0.5 * (np.clip(300 - p.y, 0, 300) / 300) ** 2, 0.02, 1)
+        ) + 3.5 * p.noise(120, 2)
         fabrics.twill(crown, p.x, p.y, 1.6)
         seams = [smooth(self.at(1, 0, 68), self.at(1, 1, 230), self.at(1, 0, 412))]
         for side in (-1, 1):
@@ -125,15 +188,19 @@ class Cap(Pattern):
             for d in (-6, 6):
                 crown.stitch(beside(seam, d), np.clip(colour(base) * 1.5, 0, 1), opacity=0.7)
         for side in (-1, 1):
-            from bottoms import button
             eyelet = button(p, self.at(side, 84, 168), 8, base, holes=False)
-            eyelet.tint(1 - 0.85 * np.exp(-((np.hypot(p.x - self.at(side, 84, 168)[0], p.y - self.at(side, 84, 168)[1]) / 3.4) ** 2)))
+            eyelet.tint(
+                1
+                - 0.85
+                * np.exp(-((np.hypot(p.x - self.at(side, 84, 168)[0], p.y - self.at(side, 84, 168)[1]) / 3.4) ** 2))
+            )
         knob = button(p, self.at(1, 0, 66), 15, base, holes=False)
         knob.dome = 0.4
         cx = self.cx
 
         def letters(d, s):
             fabrics.spaced(d, (cx * s, 288 * s), text, 118 * s, (236, 228, 208, 255), 8 * s, weight=4 * s)
+
         sheet = fabrics.graphic(p, letters)
         raised = sheet[..., 3]
         crown.height += 3.6 * blur(raised, 2.2) + 0.5 * raised * np.cos(2 * np.pi * (p.x + 0.5 * p.y) / 3.4)

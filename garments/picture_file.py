@@ -1,6 +1,7 @@
 """Picture files: palettes keep the noise of cloth small."""
 
 import io
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -20,7 +21,8 @@ def palette_png(rgba, solid=208):
     full = (alpha >= 250) & ~clear
     edge = ~full & ~clear
     colours = Image.fromarray(rgba[full][:, :3].reshape(1, -1, 3)).quantize(
-        solid, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
+        solid, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE
+    )
     inside = np.array(colours.getpalette()).reshape(-1, 3)[:solid]
     palette = np.zeros((256, 4), np.uint8)
     palette[1 : 1 + len(inside), :3], palette[1 : 1 + len(inside), 3] = inside, 255
@@ -32,7 +34,10 @@ def palette_png(rgba, solid=208):
     centres = soft[order[np.linspace(0, len(soft) - 1, 256 - first).astype(int)]]
     if len(np.unique(soft, axis=0)) > len(centres):
         centres = centres + np.random.default_rng(0).normal(0, 0.01, centres.shape)
-        centres, label = kmeans2(soft, centres, iter=12, minit="matrix", missing="warn")
+        with warnings.catch_warnings():
+            # A cluster that no pixel is nearest to leaves its palette entry unused.
+            warnings.simplefilter("ignore")
+            centres, label = kmeans2(soft, centres, iter=12, minit="matrix")
     else:
         label = ((soft[:, None] - centres[None]) ** 2).sum(2).argmin(1)
     palette[first:] = np.clip(np.round(centres / [0.5, 0.5, 0.5, 1.0]), 0, 255)
@@ -43,7 +48,9 @@ def palette_png(rgba, solid=208):
 
 
 def rgb_png(rgb, colours=256):
-    picture = Image.fromarray(rgb).quantize(colours, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
+    picture = Image.fromarray(rgb).quantize(
+        colours, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE
+    )
     return encoded(picture, "PNG", optimize=True)
 
 

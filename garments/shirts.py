@@ -3,9 +3,9 @@
 import numpy as np
 
 import fabrics
-from bottoms import button
-from cloth import beside, blur, colour, join, part, ramp, resample, smooth
-from tops import Cut, Top
+from cloth import beside, blur, join, part, resample, smooth
+from fittings import button, patch_label
+from upper import Top
 
 
 class Shirt(Top):
@@ -13,8 +13,12 @@ class Shirt(Top):
 
     def make_inside(self, base):
         p, c = self.piece, self.cut
-        back = self.across((0, c.top - 10), (c.neck * 0.6, c.top - 14), (c.neck * 0.96, c.top - 17), (c.neck + 14, c.top - 8))
-        low = self.across((0, c.top + c.neck_depth + 10), (c.neck * 0.7, c.top + c.neck_depth), (c.neck + 10, c.top + 10))
+        back = self.across(
+            (0, c.top - 10), (c.neck * 0.6, c.top - 14), (c.neck * 0.96, c.top - 17), (c.neck + 14, c.top - 8)
+        )
+        low = self.across(
+            (0, c.top + c.neck_depth + 10), (c.neck * 0.7, c.top + c.neck_depth), (c.neck + 10, c.top + 10)
+        )
         layer = p.layer(join(back, low[::-1]), base, thick=1, edge=4, inside=0.6, shadow=0)
         layer.dome = 0.2
         self.back_curve = back
@@ -45,7 +49,16 @@ class Shirt(Top):
         y0 = c.top + c.neck_depth - 6
         left = smooth(self.at(-1, half, y0), self.at(-1, half + 1, 0.5 * (y0 + y1)), self.at(-1, half, y1))
         right = smooth(self.at(1, half, y0), self.at(1, half - 1, 0.5 * (y0 + y1)), self.at(1, half, y1))
-        strip = self.patch(join(left, right[::-1]), self.base, self.weave, (self.uv[0] + 7, self.uv[1] + 3), thick=3, edge=2, shadow=0.3, rough=0.4)
+        strip = self.patch(
+            join(left, right[::-1]),
+            self.base,
+            self.weave,
+            (self.uv[0] + 7, self.uv[1] + 3),
+            thick=3,
+            edge=2,
+            shadow=0.3,
+            rough=0.4,
+        )
         strip.height += 0.8 * p.noise(22, 1)
         strip.stitch(beside(left, -5), thread)
         strip.stitch(beside(right, 5), thread)
@@ -63,11 +76,17 @@ class Shirt(Top):
         for side in (-1, 1):
             fold = self.way(side, (n - 8, t - 17), (n * 0.86, t + d * 0.18), (n * 0.46, t + d * 0.68), (4, t + d + 2))
             front = self.way(side, (4, t + d + 2), (tip[0] * 0.6, t + d + tip[1] * 0.52), (tip[0], t + d + tip[1]))
-            outer = self.way(side, (tip[0], t + d + tip[1]), (n * 0.5 + tip[0] * 0.45 + 14, t + d * 0.62 + 16), (n + spread, t + 26))
+            outer = self.way(
+                side, (tip[0], t + d + tip[1]), (n * 0.5 + tip[0] * 0.45 + 14, t + d * 0.62 + 16), (n + spread, t + 26)
+            )
             top = self.way(side, (n + spread, t + 26), (n + spread * 0.72, t + 2), (n + 14, t - 14), (n - 8, t - 17))
             leaf = p.layer(join(fold, front, outer, top), self.base, thick=8, edge=4, shadow=0.6, rough=0.4)
             a = side * 0.62 + weave_turn
-            self.weave(leaf, p.x * np.float32(np.cos(a)) + p.y * np.float32(np.sin(a)), p.y * np.float32(np.cos(a)) - p.x * np.float32(np.sin(a)))
+            self.weave(
+                leaf,
+                p.x * np.float32(np.cos(a)) + p.y * np.float32(np.sin(a)),
+                p.y * np.float32(np.cos(a)) - p.x * np.float32(np.sin(a)),
+            )
             # The cloth rolls over at the fold line.
             u, v, _ = p.along(fold, 60)
             leaf.height += 7.0 * np.exp(-((v / 16) ** 2)) + 1.2 * p.noise(40, 1)
@@ -78,9 +97,17 @@ class Shirt(Top):
                 leaf.stitch(part(beside(outer, -side * away), 0.06 + 0.04 * k, 1), thread)
 
     def pocket(self, side, x, y, width, height, thread, point=10, double=False):
-        corners = [(x - width / 2, y), (x + width / 2, y), (x + width / 2, y + height - point), (x, y + height), (x - width / 2, y + height - point)]
+        corners = [
+            (x - width / 2, y),
+            (x + width / 2, y),
+            (x + width / 2, y + height - point),
+            (x, y + height),
+            (x - width / 2, y + height - point),
+        ]
         outline = join(*[self.at(side, *q) for q in corners])
-        layer = self.patch(outline, self.base, self.weave, (self.uv[0] + 2, self.uv[1] + 1), thick=3, edge=2.5, shadow=0.35, rough=0.4)
+        layer = self.patch(
+            outline, self.base, self.weave, (self.uv[0] + 2, self.uv[1] + 1), thick=3, edge=2.5, shadow=0.35, rough=0.4
+        )
         row = join(*[self.at(side, *q) for q in inset(corners, 4)])
         layer.stitch(resample(np.concatenate([row[1:], row[:1]]), 1), thread)
         top = smooth(self.at(side, x - width / 2, y + 20), self.at(side, x + width / 2, y + 20))
@@ -91,8 +118,23 @@ class Shirt(Top):
         return layer
 
     def flap(self, side, x, y, width, height, thread, point=14):
-        corners = [(x - width / 2, y), (x + width / 2, y), (x + width / 2, y + height - point), (x, y + height), (x - width / 2, y + height - point)]
-        layer = self.patch(join(*[self.at(side, *q) for q in corners]), self.base, self.weave, (self.uv[0] + 5, self.uv[1] + 4), thick=5, edge=3, shadow=0.5, rough=0.4)
+        corners = [
+            (x - width / 2, y),
+            (x + width / 2, y),
+            (x + width / 2, y + height - point),
+            (x, y + height),
+            (x - width / 2, y + height - point),
+        ]
+        layer = self.patch(
+            join(*[self.at(side, *q) for q in corners]),
+            self.base,
+            self.weave,
+            (self.uv[0] + 5, self.uv[1] + 4),
+            thick=5,
+            edge=3,
+            shadow=0.5,
+            rough=0.4,
+        )
         for d in (4, 9):
             row = join(*[self.at(side, *q) for q in inset(corners, d)])
             layer.stitch(resample(np.concatenate([row[1:], row[:1]]), 1), thread)
@@ -123,14 +165,33 @@ def inset(corners, d):
     return corners + d * (na + nb) * scale[:, None]
 
 
-JACKET = dict(width=1120, height=880, neck=92, top=72, shoulder=(248, 138), armpit=(266, 336), waist=(258, 560), hem=(246, 776), hem_bow=8,
-              neck_depth=74, sleeve=620, sleeve_angle=70, cuff=96, cuff_slant=-4)
+JACKET = dict(
+    width=1120,
+    height=880,
+    neck=92,
+    top=72,
+    shoulder=(248, 138),
+    armpit=(266, 336),
+    waist=(258, 560),
+    hem=(246, 776),
+    hem_bow=8,
+    neck_depth=74,
+    sleeve=620,
+    sleeve_angle=70,
+    cuff=96,
+    cuff_slant=-4,
+)
 
 
 def denim_jacket(cut, base="#35527c", thread="#c08a4c", metal="#a98456", label="VITRINE"):
     top = Shirt(cut, base)
-    p, c, cx = top.piece, cut, top.cx
-    weave = lambda layer, u, v: fabrics.denim(layer, u, v, np.clip(0.22 + 0.07 * p.noise(46, 2) + 0.03 * (blur(layer.height, 2) - blur(layer.height, 16)), 0, 0.9))
+    p, c = top.piece, cut
+    weave = lambda layer, u, v: fabrics.denim(
+        layer,
+        u,
+        v,
+        np.clip(0.22 + 0.07 * p.noise(46, 2) + 0.03 * (blur(layer.height, 2) - blur(layer.height, 16)), 0, 0.9),
+    )
     top.start(weave, 1.15)
     top.seams(2.0)
     for side in (-1, 1):
@@ -161,7 +222,6 @@ def denim_jacket(cut, base="#35527c", thread="#c08a4c", metal="#a98456", label="
     top.stand(weave, thread)
     top.leaves(thread, tip=(84, 74), spread=44, double=True)
     top.buttons(metal, 9.5, c.top + c.neck_depth + 26, c.hem[1] - 14, 6, metal=True)
-    from bottoms import patch_label
     x0, y0 = top.at(1, 0, c.top + 24)
     patch_label(top, x0, y0, 76, 30, "#8a5c36", label, (44, 26, 14, 255), size=13)
     return top
@@ -177,11 +237,28 @@ def faded_seam(top, layer, curve, thread, side, towards):
         layer.stitch(beside(curve, side * towards * d), thread)
 
 
-SHIRT = dict(width=1080, height=990, neck=88, top=74, shoulder=(236, 138), armpit=(254, 336), waist=(240, 600), hem=(250, 846), hem_bow=74, tail=True,
-             neck_depth=76, sleeve=640, sleeve_angle=70, cuff=82, cuff_slant=-4)
+SHIRT = dict(
+    width=1080,
+    height=990,
+    neck=88,
+    top=74,
+    shoulder=(236, 138),
+    armpit=(254, 336),
+    waist=(240, 600),
+    hem=(250, 846),
+    hem_bow=74,
+    tail=True,
+    neck_depth=76,
+    sleeve=640,
+    sleeve_angle=70,
+    cuff=82,
+    cuff_slant=-4,
+)
 
 
-def shirt(cut, base, weave, thread, button_base="#f2f0ea", pockets=1, flaps=False, strength=1.0, label="VITRINE", radius=7.0):
+def shirt(
+    cut, base, weave, thread, button_base="#f2f0ea", pockets=1, flaps=False, strength=1.0, label="VITRINE", radius=7.0
+):
     """A long-sleeved shirt with a rounded tail."""
     top = Shirt(cut, base)
     p, c = top.piece, cut
@@ -189,7 +266,12 @@ def shirt(cut, base, weave, thread, button_base="#f2f0ea", pockets=1, flaps=Fals
     top.seams(1.4)
     for side in (-1, 1):
         top.body.stitch(beside(top.armhole(side), side * 7), thread, opacity=0.6)
-        yoke = top.way(side, (c.neck + 34, c.top + 62), (0.5 * (c.neck + c.shoulder[0]) + 24, c.top + 66), (c.shoulder[0] - 4, c.shoulder[1] + 22))
+        yoke = top.way(
+            side,
+            (c.neck + 34, c.top + 62),
+            (0.5 * (c.neck + c.shoulder[0]) + 24, c.top + 66),
+            (c.shoulder[0] - 4, c.shoulder[1] + 22),
+        )
         top.body.groove(yoke, 1.0, 2.2, 0.15, 0.8)
         top.body.stitch(beside(yoke, side * 4), thread, opacity=0.6)
     hem = top.hem_curve()

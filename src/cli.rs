@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 pub mod doctor;
+mod explain;
 pub mod garment;
 pub mod timings;
 pub mod tryon;

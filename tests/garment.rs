@@ -98,7 +98,11 @@ fn every_catalogue_piece_is_understood_without_its_description() {
                     }
                 }
                 if points.len() != drawn.len() {
-                    faults.push(format!("{name}: {} of {} points of {key}", points.len(), drawn.len()));
+                    faults.push(format!(
+                        "{name}: {} of {} points of {key}",
+                        points.len(),
+                        drawn.len()
+                    ));
                 }
             }
             let Shape::Upper(upper) = &reading.garment.shape else { continue };

@@ -326,7 +326,7 @@ fn models_in(folder: Option<&Path>) -> Models {
 }
 
 /// Fails where `tryon` would fail for want of models.
-pub(super) fn require_models(folder: Option<&Path>) -> anyhow::Result<()> {
+pub(super) fn require_models(folder: Option<&Path>) -> anyhow::Result<PathBuf> {
     let models = models_in(folder);
     if let Some(file) = models.files.iter().find(|file| file.state == ModelState::Missing) {
         anyhow::bail!(
@@ -335,7 +335,7 @@ pub(super) fn require_models(folder: Option<&Path>) -> anyhow::Result<()> {
             models.folder.display()
         );
     }
-    Ok(())
+    Ok(models.folder)
 }
 
 impl fmt::Display for Report {

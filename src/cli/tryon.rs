@@ -1,10 +1,12 @@
 //! `vitrine tryon`: a photo and garments in, the person wearing them out.
 
+use super::explain::{self, Explained};
 use super::{Common, timings::Timings};
-use crate::garment::{Category, Garment};
+use crate::garment::{Category, Garment, Reading};
 use crate::output::{self, Existing};
-use crate::perception::Person;
+use crate::perception::{Perception, Person};
 use crate::picture::{Format, Picture, SaveError};
+use crate::tryon::{self, Piece};
 use anyhow::Context;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -185,18 +187,18 @@ pub fn run(args: &TryonArgs, common: &Common, timings: &Timings) -> anyhow::Resu
     let mut garments = Vec::new();
     for path in &args.garment {
         let _span = tracing::info_span!("read_garment").entered();
-        garments.push((path.as_path(), open_garment(path, args.category)?));
+        garments.push((path.as_path(), read_garment(path, args.category)?));
     }
-    garments.sort_by_key(|(_, garment)| layer(garment.category));
+    garments.sort_by_key(|(_, reading)| layer(reading.garment.category));
+    let (paths, readings): (Vec<&Path>, Vec<Reading>) = garments.into_iter().unzip();
 
     step("dressing");
     let request = Request {
         photo: &photo,
-        garments: garments.iter().map(|(_, garment)| garment).collect(),
+        readings: &readings,
         models: args.models.as_deref(),
         explain: args.explain.as_deref(),
         existing,
-        seed: args.seed,
     };
     let dressed = dress(&request)?;
     notes.extend(dressed.notes);
@@ -230,7 +232,11 @@ pub fn run(args: &TryonArgs, common: &Common, timings: &Timings) -> anyhow::Resu
             people: dressed.people,
             confidence: dressed.person.presence,
             landmarks: landmarks_of(&dressed.person),
-            garments: garments.iter().map(|(path, garment)| reported(path, garment)).collect(),
+            garments: paths
+                .iter()
+                .zip(&readings)
+                .map(|(path, p)| reported(path, &p.garment))
+                .collect(),
             seed: args.seed,
             notes: &notes,
             timings: timings.stages().into_iter().map(in_milliseconds).collect(),
@@ -305,12 +311,11 @@ fn layer(category: Category) -> u8 {
 struct Request<'a> {
     photo: &'a Picture,
     /// From inside out.
-    garments: Vec<&'a Garment>,
+    readings: &'a [Reading],
     models: Option<&'a Path>,
     explain: Option<&'a Path>,
     /// For the pictures in `explain`.
     existing: Existing,
-    seed: u64,
 }
 
 /// What the stages answer.
@@ -323,12 +328,12 @@ struct Dressed {
     notes: Vec<String>,
 }
 
-fn open_garment(path: &Path, wanted: Wanted) -> anyhow::Result<Piece> {
+fn read_garment(path: &Path, wanted: Wanted) -> anyhow::Result<Reading> {
     let category = match wanted {
         Wanted::Automatic => None,
         Wanted::Category(category) => Some(category),
     };
-    Ok(Piece::new(Garment::open_as(path, category)?))
+    Ok(Reading::of(path, category)?)
 }
 
 fn dress(request: &Request<'_>) -> anyhow::Result<Dressed> {
@@ -339,17 +344,31 @@ fn dress(request: &Request<'_>) -> anyhow::Result<Dressed> {
         let _span = tracing::info_span!("perceive").entered();
         perception.perceive(request.photo)?
     };
+    let count = people.len();
     let mut notes = Vec::new();
-    if people.len() > 1 {
-        notes.push(format!("{} people found; the largest is dressed", people.len()));
+    if count > 1 {
+        notes.push(format!("{count} people found; the largest is dressed"));
     }
-    let dressed = tryon::dress(request.photo, &people, request.pieces)?;
+    for reading in request.readings {
+        let name = &reading.garment.name;
+        notes.extend(reading.warnings.iter().map(|warning| format!("{name}: {warning}")));
+    }
+    let pieces: Vec<Piece> =
+        request.readings.iter().map(|reading| Piece::new(reading.garment.clone())).collect();
+    let dressed = tryon::dress(request.photo, &people, &pieces)?;
     if let Some(folder) = request.explain {
         let _span = tracing::info_span!("explain").entered();
-        explain::write(folder, request.existing, request.photo, &people[0], request.pieces, &dressed)?;
+        let explained = Explained {
+            photo: request.photo,
+            person: &people[0],
+            readings: request.readings,
+            pieces: &pieces,
+            dressed: &dressed,
+        };
+        explain::write(folder, request.existing, &explained)?;
     }
     let person = people.into_iter().next().context("nobody was found")?;
-    Ok(Dressed { picture: dressed.picture, person, people: notes.len() + 1, notes })
+    Ok(Dressed { picture: dressed.picture, person, people: count, notes })
 }
 
 #[cfg(test)]

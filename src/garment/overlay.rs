@@ -99,6 +99,11 @@ pub fn draw(reading: &Reading) -> Drawing {
 }
 
 impl Drawing {
+    /// A drawing over finished pixels, in their coordinates.
+    pub(crate) fn over(width: usize, height: usize, rgb: Vec<u8>) -> Self {
+        Self { width, height, rgb, scale: 1.0 }
+    }
+
     /// The texture on a light checkerboard, each pixel enlarged to a square of `scale`.
     fn of(texture: &Texture, scale: usize) -> Self {
         let (width, height) = (texture.width * scale, texture.height * scale);
@@ -142,7 +147,8 @@ impl Drawing {
         self.text(name, centre + Vec2::new(radius + 3.0, -radius - 10.0));
     }
 
-    fn line(&mut self, line: &[Vec2], colour: [u8; 3]) {
+    /// Draws a polyline.
+    pub(crate) fn line(&mut self, line: &[Vec2], colour: [u8; 3]) {
         let radius = 0.5 * self.thickness();
         for pair in line.windows(2) {
             let (from, to) = (pair[0] * self.scale, pair[1] * self.scale);
@@ -153,7 +159,8 @@ impl Drawing {
         }
     }
 
-    fn disc(&mut self, centre: Vec2, radius: f32, colour: [u8; 3]) {
+    /// Draws a disc.
+    pub(crate) fn disc(&mut self, centre: Vec2, radius: f32, colour: [u8; 3]) {
         let low = (centre - radius).floor().max(Vec2::ZERO);
         let high = (centre + radius).ceil().min(Vec2::new(self.width as f32, self.height as f32));
         for y in low.y as usize..high.y.max(0.0) as usize {
@@ -165,7 +172,8 @@ impl Drawing {
         }
     }
 
-    fn text(&mut self, text: &str, origin: Vec2) {
+    /// Writes text; `origin` is the upper left corner in drawing pixels.
+    pub(crate) fn text(&mut self, text: &str, origin: Vec2) {
         let size = (self.thickness() / 1.6).round().max(1.0) as usize;
         let wide = 8 * size * text.len();
         let x = (origin.x.max(0.0) as usize).min(self.width.saturating_sub(wide + 1));

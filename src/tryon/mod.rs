@@ -21,14 +21,14 @@ mod uncover;
 mod wear;
 
 use crate::garment::{Category, Garment};
-use crate::perception::Person;
+use crate::perception::{Facing, Person};
 use crate::picture::Picture;
 use crate::plane::Plane;
 use cloth::Cloth;
 use glam::Vec2;
 pub use grid::{Extent, Grid};
+pub use patch::Patch;
 use seen::SeenPerson;
-use std::time::{Duration, Instant};
 
 /// Why a garment could not be put on.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -69,22 +69,11 @@ pub enum TryonError {
     },
 }
 
-/// What a stage took.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StageTime {
-    /// Name of the stage.
-    pub stage: &'static str,
-    /// How long it took.
-    pub time: Duration,
-}
-
 /// A dressed picture.
 #[derive(Debug)]
 pub struct Dressed {
     /// The photo with the garments on.
     pub picture: Picture,
-    /// Time per stage, in order.
-    pub times: Vec<StageTime>,
     /// What was seen and decided, for `--explain` and tests.
     pub analysis: Analysis,
 }
@@ -115,8 +104,8 @@ pub struct GarmentFit {
     pub name: String,
     /// Cells its cloth covers, 0..1.
     pub cover: Plane,
-    /// Mesh points in picture pixels, a list of rows per patch.
-    pub meshes: Vec<Vec<Vec<Vec2>>>,
+    /// The fitted patches, targets in picture pixels.
+    pub patches: Vec<Patch>,
     /// Share of mesh triangles that are folded over.
     pub folded: f32,
 }
@@ -136,24 +125,15 @@ impl Piece {
         Self { garment, cloth }
     }
 
+    /// Colour (sRGB, 0..255) and alpha (0..1) of the drawing copy at a position of the full size.
+    pub fn sample(&self, position: Vec2) -> ([f32; 3], f32) {
+        self.cloth.sample(0, position.x, position.y)
+    }
+
     /// Width and height of the garment's picture.
     fn size(&self) -> Vec2 {
         let full = &self.garment.levels[0];
         Vec2::new(full.width as f32, full.height as f32)
-    }
-}
-
-struct Clock {
-    times: Vec<StageTime>,
-    last: Instant,
-}
-
-impl Clock {
-    fn lap(&mut self, stage: &'static str) {
-        let now = Instant::now();
-        self.times.push(StageTime { stage, time: now - self.last });
-        tracing::debug!(stage, milliseconds = (now - self.last).as_secs_f64() * 1e3, "stage done");
-        self.last = now;
     }
 }
 
@@ -165,18 +145,15 @@ const SMALLEST_SHOULDERS: f32 = 14.0;
 /// # Errors
 /// When there is nobody, or the body cannot be seen as the pieces need it.
 pub fn dress(photo: &Picture, people: &[Person], pieces: &[Piece]) -> Result<Dressed, TryonError> {
-    let mut clock = Clock { times: Vec::new(), last: Instant::now() };
     let (person, others) = people.split_first().ok_or(TryonError::NoPerson)?;
     check_view(person, photo, pieces)?;
     let grid = Grid::around(person, photo.width, photo.height, extent(pieces));
-    let seen = SeenPerson::look(photo, person, others, grid);
-    clock.lap("analysis");
+    let seen = {
+        let _span = tracing::info_span!("see").entered();
+        SeenPerson::look(photo, person, others, grid)
+    };
     let mut picture = photo.clone();
-    let mut fits = Vec::new();
-    for piece in pieces {
-        fits.push(seen.put_on(photo, piece, &mut picture));
-        clock.lap("fit and draw");
-    }
+    let fits = pieces.iter().map(|piece| seen.put_on(photo, piece, &mut picture)).collect();
     let SeenPerson { mask, parts, folds, .. } = seen;
     let analysis = Analysis {
         grid,
@@ -187,7 +164,7 @@ pub fn dress(photo: &Picture, people: &[Person], pieces: &[Piece]) -> Result<Dre
         folds,
         garments: fits,
     };
-    Ok(Dressed { picture, times: clock.times, analysis })
+    Ok(Dressed { picture, analysis })
 }
 
 fn extent(pieces: &[Piece]) -> Extent {
@@ -226,7 +203,6 @@ fn check_view(person: &Person, photo: &Picture, pieces: &[Piece]) -> Result<(), 
     if only_head {
         return Ok(());
     }
-    let facing = person.position(LEFT_SHOULDER).x - person.position(RIGHT_SHOULDER).x;
     let trunk = {
         let hips = person.position(LEFT_HIP).midpoint(person.position(RIGHT_HIP));
         let middle = person.position(LEFT_SHOULDER).midpoint(person.position(RIGHT_SHOULDER));
@@ -235,7 +211,7 @@ fn check_view(person: &Person, photo: &Picture, pieces: &[Piece]) -> Result<(), 
     if shoulders < 0.30 * trunk {
         return Err(TryonError::Sideways { shoulders, trunk });
     }
-    if facing < 0.0 {
+    if person.facing() == Facing::Back {
         return Err(TryonError::FacesAway);
     }
     Ok(())

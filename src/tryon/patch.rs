@@ -168,6 +168,12 @@ impl Patch {
         ratios[ratios.len() / 2]
     }
 
+    /// The same patch with its targets in picture pixels.
+    pub fn placed(mut self, grid: &super::Grid) -> Self {
+        self.target.iter_mut().for_each(|p| *p = grid.to_picture(*p));
+        self
+    }
+
     /// Vertices for the rasteriser, targets passed through `place`.
     pub fn vertices(&self, place: impl Fn(Vec2) -> Vec2) -> Vec<Vertex> {
         (0..self.source.len())

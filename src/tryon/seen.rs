@@ -61,19 +61,16 @@ impl SeenPerson {
 
     /// Fits a piece and draws it onto `picture`, which started as a copy of `photo`.
     pub fn put_on(&self, photo: &Picture, piece: &Piece, picture: &mut Picture) -> GarmentFit {
-        let drawing = self.drawing(piece);
+        let drawing = {
+            let _span = tracing::info_span!("fit").entered();
+            self.drawing(piece)
+        };
+        let _span = tracing::info_span!("draw").entered();
         let canvas = Canvas { photo, grid: &self.grid, outline: &self.outline };
         render(&canvas, &drawing.steps, picture);
         let folded = drawing.patches.iter().map(Patch::folded).fold(0.0, f32::max);
-        let meshes = drawing
-            .patches
-            .iter()
-            .map(|patch| {
-                let rows = patch.target.chunks(patch.columns);
-                rows.map(|row| row.iter().map(|&p| self.grid.to_picture(p)).collect()).collect()
-            })
-            .collect();
-        GarmentFit { name: piece.garment.name.clone(), cover: drawing.cover, meshes, folded }
+        let patches = drawing.patches.into_iter().map(|patch| patch.placed(&self.grid)).collect();
+        GarmentFit { name: piece.garment.name.clone(), cover: drawing.cover, patches, folded }
     }
 
     /// What the stages that fill gaps read.

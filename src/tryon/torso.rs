@@ -38,13 +38,18 @@ pub fn fit_torso(upper: &Upper, category: Category, body: &Body, mask: &Plane) -
     let sw = body.shoulder_width;
     let garment_width = (upper.shoulder[1].x - upper.shoulder[0].x).max(1.0);
     let has_sleeves = upper.sleeves.iter().any(Option::is_some);
-    let chest = body.half_width(mask, 0.55 * sw, 0) + body.half_width(mask, 0.55 * sw, 1);
+    let chest: f32 = (0..2)
+        .map(|side| {
+            let edge = body.half_width(mask, 0.55 * sw, side);
+            body.armpit_lateral(0.55 * sw, side, edge)
+        })
+        .sum();
     let scale = if has_sleeves {
         body.tip_width / garment_width
     } else {
         // Straps end inside the shoulders: the chest decides.
         let armpits = (upper.armpit[1].x - upper.armpit[0].x).max(1.0);
-        (1.04 * chest / armpits).min(body.tip_width / garment_width)
+        (1.10 * chest / armpits).min(body.tip_width / garment_width)
     };
     // A turned person is narrower, not shorter.
     let reference = if body.hips_seen > 0.5 { sw.max(0.60 * body.torso_length) } else { sw };

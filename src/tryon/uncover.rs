@@ -181,9 +181,11 @@ fn paint_arm(
                 return;
             }
             depth.data[i] = off_axis;
-            let own_skin =
-                if old < 0.75 { smoothstep(parts.skin.data[i], 0.3, 0.6) } else { 0.0 };
-            let opaque = coverage * (1.0 - own_skin) * (1.0 - parts.hands.data[i]);
+            let own_skin = if old < 0.75 { smoothstep(parts.skin.data[i], 0.3, 0.6) } else { 0.0 };
+            let opaque = coverage
+                * (1.0 - own_skin)
+                * (1.0 - parts.hands.data[i])
+                * (1.0 - parts.hair.data[i]);
             alpha.data[i] = alpha.data[i].max(opaque);
             let lateral = ((p - near).dot(normal) / radius).clamp(-1.0, 1.0);
             let facing = (1.0 - (lateral - 0.25 * parts.light).clamp(-1.0, 1.0).powi(2)).sqrt();
@@ -313,17 +315,16 @@ fn left_over_outside(scene: &Scene, covered: &Plane, axial_limit: f32) -> Option
     if far.data.iter().sum::<f32>() < 0.05 * far.data.len() as f32 {
         return None;
     }
-    let plate: [Plane; 3] = [0, 1, 2].map(|c| push_pull(&gaussian(&colours.lab[c], 1.0), &{
-        // Every fourth cell is held back, to see how well the others foretell it.
-        Plane::from_fn(mask.width, mask.height, |x, y| {
-            if (x / 4 + y / 4) % 2 == 0 { far.at(x, y) } else { 0.0 }
+    let plate: [Plane; 3] = [0, 1, 2].map(|c| {
+        push_pull(&gaussian(&colours.lab[c], 1.0), &{
+            // Every fourth cell is held back, to see how well the others foretell it.
+            Plane::from_fn(mask.width, mask.height, |x, y| {
+                if (x / 4 + y / 4) % 2 == 0 { far.at(x, y) } else { 0.0 }
+            })
         })
-    }));
+    });
     let differs = |i: usize| {
-        (0..3)
-            .map(|c| (colours.lab[c].data[i] - plate[c].data[i]).powi(2))
-            .sum::<f32>()
-            .sqrt()
+        (0..3).map(|c| (colours.lab[c].data[i] - plate[c].data[i]).powi(2)).sum::<f32>().sqrt()
     };
     let ring: Vec<usize> = (0..mask.data.len())
         .filter(|&i| {
@@ -418,7 +419,7 @@ fn push_pull(values: &Plane, known: &Plane) -> Plane {
 }
 
 /// What stays before the trunk of a garment: hair, jaw, and the skin of arms and hands.
-pub fn in_front(scene: &Scene, covered: [f32; 2], painted: &Plane) -> Front {
+pub fn in_front(scene: &Scene, covered: [f32; 2]) -> Front {
     let Scene { mask, body, parts, .. } = scene;
     let (width, height) = (mask.width, mask.height);
     let head = combine(&parts.hair, &jaw(mask, body), f32::max);
@@ -445,7 +446,6 @@ pub fn in_front(scene: &Scene, covered: [f32; 2], painted: &Plane) -> Front {
         let not_cloth = 1.0 - smoothstep(parts.old_cloth.data[i], 0.3, 0.6);
         hands.data[i] *= mask.data[i] * skin.max(not_cloth);
         arms.data[i] = (arms.data[i] * mask.data[i] * skin).max(hands.data[i]);
-        arms.data[i] = arms.data[i].max(painted.data[i]);
     }
     Front { head, arms, hands }
 }

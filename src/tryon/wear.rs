@@ -119,8 +119,10 @@ impl SeenPerson {
                 spill_until: 0.99,
             },
         ));
-        steps.push(Step::Shadow { strength: self.cast_by(&gaps.front.arms, &cover, 0.28) });
+        let arms = combine(&gaps.front.arms, &gaps.arms.alpha, f32::max);
+        steps.push(Step::Shadow { strength: self.cast_by(&arms, &cover, 0.28) });
         steps.push(Step::Shadow { strength: self.cast_by(&gaps.front.head, &cover, 0.22) });
+        steps.push(Step::Fill { alpha: gaps.arms.alpha, colour: gaps.arms.colour });
         // The farther arm first.
         let mut order = [0, 1];
         order.sort_by(|&a, &b| self.body.arm[b].depth.total_cmp(&self.body.arm[a].depth));
@@ -185,12 +187,11 @@ impl SeenPerson {
             let i = y * width + x;
             reached.data[i].max(arm_zone.data[i]).max(neck_zone.data[i])
         });
-        let front = uncover::in_front(&scene, covered, &arms.alpha);
+        let front = uncover::in_front(&scene, covered);
         let mut fills = Vec::new();
         fills.extend(uncover::background(&scene, &residue, &kept, torso.hem_axial));
         fills.push(neck);
-        fills.push(arms);
-        Gaps { fills, spill, front }
+        Gaps { fills, arms, spill, front }
     }
 
     /// Trousers or a skirt: over the legs, under the top that is worn and under the hands.
@@ -200,7 +201,7 @@ impl SeenPerson {
         let borders: Vec<&Patch> = patches.iter().collect();
         let cover = self.cover(&borders, Some(&piece.cloth));
         let scene = self.scene();
-        let front = uncover::in_front(&scene, [0.06; 2], &Plane::filled(width, height, 0.0));
+        let front = uncover::in_front(&scene, [0.06; 2]);
         let waist = 0.84 * self.body.torso_length;
         let hidden = Plane::from_fn(width, height, |x, y| {
             let i = y * width + x;
@@ -284,7 +285,10 @@ impl SeenPerson {
 
 /// What the new clothes leave open, and what stays before them.
 struct Gaps {
+    /// Under the cloth.
     fills: Vec<Fill>,
+    /// Painted arms, before the trunk and under the sleeves.
+    arms: Fill,
     spill: Plane,
     front: Front,
 }
