@@ -2,6 +2,7 @@
 
 pub mod doctor;
 mod explain;
+pub mod garment;
 pub mod timings;
 pub mod tryon;
 

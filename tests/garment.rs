@@ -136,3 +136,75 @@ fn every_catalogue_piece_opens_with_its_description() {
         assert_eq!(reading.garment.category, truth.category, "{name}");
     }
 }
+
+fn check(arguments: &[&std::ffi::OsStr]) -> (i32, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vitrine"));
+    let output = command.args(["garment", "check"]).args(arguments).output().expect("it runs");
+    let code = output.status.code().expect("an exit code");
+    (code, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn every_bad_input_is_a_clear_sentence_and_writes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let plain = image::RgbImage::from_pixel(200, 200, image::Rgb([40, 90, 160]));
+    plain.save(path("plain.png")).expect("plain.png");
+    let clear = image::RgbaImage::new(100, 100);
+    clear.save(path("clear.png")).expect("clear.png");
+    image::RgbaImage::new(1, 1).save(path("dot.png")).expect("dot.png");
+    std::fs::write(path("empty.png"), []).expect("empty.png");
+    std::fs::write(path("text.png"), "no picture").expect("text.png");
+    let whole = std::fs::read(path("plain.png")).expect("plain.png");
+    std::fs::write(path("broken.png"), &whole[..whole.len() / 2]).expect("broken.png");
+    let cases = [
+        ("absent.png", "cannot read"),
+        ("", "is a directory"),
+        ("empty.png", "is empty"),
+        ("text.png", "expected PNG, JPEG or WebP"),
+        ("broken.png", "cannot decode"),
+        ("dot.png", "at least 24"),
+        ("plain.png", "one plain colour"),
+        ("clear.png", "fully transparent"),
+    ];
+    for (name, sentence) in cases {
+        let drawing = path("drawing.png");
+        let arguments =
+            [path(name).into_os_string(), "-o".into(), drawing.clone().into_os_string()];
+        let (code, message) = check(&arguments.each_ref().map(|argument| argument.as_os_str()));
+        assert_eq!(code, 1, "{name}: {message}");
+        assert!(message.contains(sentence), "{name}: {message}");
+        assert!(!drawing.exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_fault_in_a_description_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picture = folder.path().join("cap.png");
+    let mut pixels = image::RgbaImage::new(300, 300);
+    for (x, y, pixel) in pixels.enumerate_pixels_mut() {
+        let apart = (f64::from(x) - 150.0).hypot(f64::from(y) - 150.0);
+        if apart < 120.0 && y < 170 {
+            *pixel = image::Rgba([30, 60, 120, 255]);
+        }
+    }
+    pixels.save(&picture).expect("cap.png");
+    let cases = [
+        ("colour = 'red'", "unknown field `colour`"),
+        ("category = 'sock'", "unknown variant `sock`"),
+        ("category = 'hat'\n[points]\nbnd = [[1, 2], [3, 4]]", "unknown field `bnd`"),
+        ("category = 'hat'\n[points]\ncrown = [10, 900]", "outside the picture"),
+        (
+            "category = 'hat'\n[points]\ncrotch = [10, 20]",
+            "`crotch` does not belong to the category hat",
+        ),
+        ("category = 'trousers'", "no trousers can be made out"),
+    ];
+    for (description, sentence) in cases {
+        std::fs::write(picture.with_extension("toml"), description).expect("cap.toml");
+        let (code, message) = check(&[picture.as_os_str()]);
+        assert_eq!(code, 1, "{description}: {message}");
+        assert!(message.contains(sentence), "{description}: {message}");
+    }
+}

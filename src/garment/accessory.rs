@@ -82,7 +82,9 @@ fn brim_notch(silhouette: &Silhouette) -> Option<[Vec2; 2]> {
     }
     let crown = right.x - left.x;
     let reaches_out = silhouette.extent_x() > 1.2 * crown;
-    let round = silhouette.span(silhouette.row_at(0.97)) < 0.75 * crown;
+    let notch = 0.5 * (left.y + right.y);
+    let below = notch + 0.7 * (silhouette.bounds[3] as f32 - notch);
+    let round = silhouette.span((below as usize).min(silhouette.height - 1)) < 0.9 * crown;
     (reaches_out || round).then_some([left, right])
 }
 

@@ -40,7 +40,7 @@ pub fn remove(picture: &Texture) -> Result<Cutout, GarmentError> {
     }
     let needed = LEAST_DIFFERENCE.max(2.5 * ground.noise);
     let difference = ground.difference(lab, width, height);
-    if difference.iter().all(|&value| value < 1.3 * needed) {
+    if ground.largest_residual(lab, width, height) < 1.3 * needed {
         return Err(GarmentError::PlainColour);
     }
     let mut smooth = vec![0.0; difference.len()];
@@ -66,6 +66,7 @@ pub fn remove(picture: &Texture) -> Result<Cutout, GarmentError> {
     let rim = 2.5 * rim_length(&by_edges, width, height);
     let close_colours = area(&by_edges) - area(&by_colour) > rim + 0.02 * area(&by_edges);
     let mask = if close_colours { shrink(&by_edges, width, height, 1) } else { by_colour };
+    let mask = without_burrs(&mask, width, height);
     let share = area(&mask) / mask.len() as f32;
     if share < 0.005 {
         return Err(GarmentError::NothingLarge { share_percent: 100.0 * share });
@@ -182,6 +183,12 @@ impl Ground {
     fn residual(&self, terms: &[f32; 6], lab: &[f32; 3]) -> f32 {
         let ground = self.at(terms);
         (0..3).map(|i| (lab[i] - ground[i]).powi(2)).sum::<f32>().sqrt()
+    }
+
+    fn largest_residual(&self, lab: &[[f32; 3]], width: usize, height: usize) -> f32 {
+        let residual =
+            |i: usize| self.residual(&terms(i % width, i / width, width, height), &lab[i]);
+        (0..lab.len()).map(residual).fold(0.0, f32::max)
     }
 
     /// Difference of every pixel from the ground; a shadow's darkness counts little up to 18 L.
@@ -356,6 +363,38 @@ fn shrink(mask: &[u8], width: usize, height: usize, radius: usize) -> Vec<u8> {
     let mut target = vec![0; mask.len()];
     morphology::erode_square(mask, &mut target, width, height, radius, &mut vec![0; mask.len()]);
     target
+}
+
+/// Takes off the specks that compression leaves along the rim: what an opening by a small disc
+/// removes, unless it is a long thing, as a strap or a wire is.
+fn without_burrs(mask: &[u8], width: usize, height: usize) -> Vec<u8> {
+    let area = mask.iter().filter(|&&value| value != 0).count();
+    let radius = ((area as f32).sqrt() / 250.0).clamp(1.0, 3.0).round();
+    let mut eroded = vec![0; mask.len()];
+    morphology::erode_disc(mask, &mut eroded, width, height, radius);
+    let mut opened = vec![0; mask.len()];
+    morphology::dilate_disc(&eroded, &mut opened, width, height, radius);
+    let removed: Vec<u8> =
+        mask.iter().zip(&opened).map(|(&mask, &opened)| mask & (1 - opened)).collect();
+    let mut labels = vec![0; mask.len()];
+    let mut parents = vec![0; mask.len() + 1];
+    let count = label::label_components(
+        &removed,
+        width,
+        height,
+        Connectivity::Eight,
+        &mut labels,
+        &mut parents,
+    );
+    let regions = Region::all(&labels, count, width);
+    let burr = (30.0 * radius * radius) as usize;
+    for (value, &label) in opened.iter_mut().zip(&labels) {
+        if label != 0 && regions[label as usize - 1].area > burr {
+            *value = 1;
+        }
+    }
+    keep_large(&mut opened, width, height);
+    opened
 }
 
 fn rim_length(mask: &[u8], width: usize, height: usize) -> f32 {

@@ -98,14 +98,15 @@ fn bare(silhouette: &Silhouette, upper: &Result<Found, Fault>) -> Guess {
         upper.as_ref().is_ok_and(|found| found.armpit_bend.iter().all(|&bend| bend > 0.45));
 
     let as_top = || upper.as_ref().map(|found| found.category(0.0));
-    if straps && dip > 0.05 && (armholes || aspect < 1.15) {
+    let crop_top = armholes && corners && dip > 0.1;
+    if straps && dip > 0.05 && aspect < 1.15 || crop_top {
         return as_top().unwrap_or((Category::Sleeveless, 0.5));
     }
     if aspect > 1.3 {
         return (Category::Hat, if aspect > 1.45 || flat_top < 0.8 { 0.85 } else { 0.6 });
     }
     if flat_top > 0.82 && dip < 0.06 && !(armholes && corners && dip > 0.008) {
-        return (Category::Skirt, if flat_top > 0.9 && aspect < 1.2 { 0.9 } else { 0.6 });
+        return (Category::Skirt, if flat_top > 0.84 && aspect < 1.2 { 0.9 } else { 0.6 });
     }
     if armholes && (aspect < 0.85 || dip > 0.04 || corners) {
         return as_top().unwrap_or((Category::Sleeveless, 0.5));

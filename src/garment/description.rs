@@ -82,7 +82,7 @@ impl Description {
         let written: Written = toml::from_str(&text).map_err(|source| {
             let start = source.span().map_or(0, |span| span.start).min(text.len());
             let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
-            GarmentError::Description { path: path.clone(), line, source: Box::new(source) }
+            GarmentError::Description { path: path.clone(), line, said: Box::new(source) }
         })?;
         let Written { name, category, size, fit, points } = written;
         Ok(Self { name, category, size, fit, points, path })

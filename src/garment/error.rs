@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum GarmentError {
     /// The file cannot be read.
-    #[error("cannot read `{path}`: {source}")]
+    #[error("cannot read `{path}`")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum GarmentError {
         path: PathBuf,
     },
     /// The file is damaged or uses an unsupported variant of its format.
-    #[error("cannot decode `{path}`: {source}")]
+    #[error("cannot decode `{path}`")]
     Decode {
         /// The file.
         path: PathBuf,
@@ -107,7 +107,7 @@ pub enum GarmentError {
     },
     /// The control points contradict each other.
     #[error(
-        "this does not look like a {category}: {fault}; set `category` in the garment's TOML, or give the points \
+        "no {category} can be made out: {fault}; set `category` in the garment's TOML, or give the points \
          under `[points]`"
     )]
     Implausible {
@@ -117,7 +117,7 @@ pub enum GarmentError {
         fault: Fault,
     },
     /// The description beside the picture cannot be read.
-    #[error("cannot read `{path}`: {source}")]
+    #[error("cannot read `{path}`")]
     DescriptionUnreadable {
         /// The TOML file.
         path: PathBuf,
@@ -125,17 +125,17 @@ pub enum GarmentError {
         source: std::io::Error,
     },
     /// The description beside the picture is not what is expected.
-    #[error("`{path}`, line {line}: {source}", source = .source.message())]
+    #[error("`{path}`, line {line}: {said}", said = .said.message())]
     Description {
         /// The TOML file.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
         /// What the parser said; an unknown key is named.
-        source: Box<toml::de::Error>,
+        said: Box<toml::de::Error>,
     },
     /// A point that the category does not have.
-    #[error("`{path}`: point `{point}` does not belong to a {category}")]
+    #[error("`{path}`: point `{point}` does not belong to the category {category}")]
     ForeignPoint {
         /// The TOML file.
         path: PathBuf,

@@ -4,6 +4,8 @@ mod accessory;
 mod background;
 mod classify;
 mod description;
+#[cfg(test)]
+mod drawn;
 mod error;
 mod front;
 mod lower;

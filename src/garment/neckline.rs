@@ -21,6 +21,11 @@ const ROUNDNESS: [f32; 3] = [2.0, 1.4, 1.0];
 /// Depths that are tried, in widths of the neck.
 const DEPTHS: std::ops::RangeInclusive<usize> = 8..=80;
 const DEPTH_STEP: f32 = 0.02;
+/// A folded collar is closed by its first button this many neck widths below its top, or lower: what
+/// is found above it is the seam of the collar's stand.
+const LEAST_FOLDED_DEPTH: f32 = 0.28;
+/// The same where nothing shows it.
+const FOLDED_DEPTH: f32 = 0.4;
 /// Least change across the curve, CIE76 over two pixels, for it to count as a neckline.
 const LEAST_CHANGE: f32 = 2.0;
 /// A print or a label under the curve counts no more than this.
@@ -28,22 +33,31 @@ const LARGEST_CHANGE: f32 = 14.0;
 
 /// Finds the neckline between two collar points. `hole_depth` is how far the alpha channel dips
 /// below the line between them.
-pub fn find(texture: &Texture, collar: [Vec2; 2], hole_depth: f32) -> Neckline {
+pub fn find(
+    texture: &Texture,
+    collar: [Vec2; 2],
+    hole_depth: f32,
+    folded_collar: bool,
+) -> Neckline {
     let width = (collar[1].x - collar[0].x).max(1.0);
     let middle = 0.5 * (collar[0] + collar[1]);
     let hole = hole_depth / width;
     // A hole deeper than the neck is wide, or nearly so, is the front neckline.
+    let least = if folded_collar { LEAST_FOLDED_DEPTH } else { 0.0 };
     if hole < 0.75
-        && let Some(depth) = strongest_curve(texture, middle, width, hole)
+        && let Some(depth) = strongest_curve(texture, middle, width, (hole + 0.08).max(least))
     {
         return Neckline { depth: depth * width, filled: true, seen: true };
+    }
+    if folded_collar && hole < LEAST_FOLDED_DEPTH {
+        return Neckline { depth: FOLDED_DEPTH * width, filled: true, seen: false };
     }
     let seen = hole > 0.12;
     Neckline { depth: hole_depth.max(0.1 * width), filled: false, seen }
 }
 
 /// Depth, in widths of the neck, of the curve across which the picture changes steadily.
-fn strongest_curve(texture: &Texture, middle: Vec2, width: f32, hole: f32) -> Option<f32> {
+fn strongest_curve(texture: &Texture, middle: Vec2, width: f32, least: f32) -> Option<f32> {
     let reach = (0.012 * width).max(1.0);
     let lab = |position: Vec2| {
         let [r, g, b, a] = texture.sample(position);
@@ -69,7 +83,7 @@ fn strongest_curve(texture: &Texture, middle: Vec2, width: f32, hole: f32) -> Op
     for roundness in ROUNDNESS {
         for step in DEPTHS {
             let depth = step as f32 * DEPTH_STEP;
-            if depth < hole + 0.08 {
+            if depth < least {
                 continue;
             }
             let changes: Vec<Vec3> = (0..49)

@@ -84,7 +84,8 @@ impl Reading {
     /// # Errors
     /// If the files cannot be read, or no garment can be made out: see [`GarmentError`].
     pub fn of(path: &Path, category: Option<Category>) -> Result<Self, GarmentError> {
-        Self::described(path, category, Description::beside(path)?)
+        let description = Description::beside(path)?;
+        Self::understand(read::read(path)?, &stem(path), category, description)
     }
 
     /// Reads a garment's picture, whatever description lies beside it.
@@ -92,15 +93,17 @@ impl Reading {
     /// # Errors
     /// If the file cannot be read, or no garment can be made out: see [`GarmentError`].
     pub fn of_picture(path: &Path, category: Option<Category>) -> Result<Self, GarmentError> {
-        Self::described(path, category, Description::default())
+        Self::understand(read::read(path)?, &stem(path), category, Description::default())
     }
 
-    fn described(
-        path: &Path,
+    /// Understands a decoded picture.
+    pub(super) fn understand(
+        source: Source,
+        name: &str,
         category: Option<Category>,
         description: Description,
     ) -> Result<Self, GarmentError> {
-        let laid = Laid::out(read::read(path)?)?;
+        let laid = Laid::out(source)?;
         let mut warnings = laid.warnings;
         let Some(silhouette) = Silhouette::of(&laid.texture) else {
             return Err(GarmentError::Transparent);
@@ -147,9 +150,7 @@ impl Reading {
         };
         let mut texture = laid.texture;
         texture.extend_colour();
-        let stem =
-            || path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        let name = description.name.unwrap_or_else(stem);
+        let name = description.name.unwrap_or_else(|| name.to_owned());
         let garment = Garment { name, category, levels: texture.into_levels(), shape };
         Ok(Self {
             garment,
@@ -164,6 +165,10 @@ impl Reading {
             warnings,
         })
     }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }
 
 fn upper_warnings(found: &upper::Found) -> Vec<Warning> {

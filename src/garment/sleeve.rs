@@ -27,7 +27,7 @@ impl Limb {
     /// `width_limits` are the least and the greatest width of the end, pixels.
     pub fn cut(line: &[Vec2], width_limits: [f32; 2]) -> Option<Self> {
         let long = outline::length(line);
-        if line.len() < 8 || long < 3.0 * width_limits[0] {
+        if line.len() < 3 || long < 3.0 * width_limits[0] {
             return None;
         }
         let curve = Curve::new(line, long / SEARCH_POINTS as f32);

@@ -8,6 +8,10 @@ use kernels::{distance, morphology};
 const SMALLEST_LEVEL: usize = 32;
 /// Opacity from which a pixel's colour is the garment's own.
 const CORE_ALPHA: u8 = 230;
+/// Opacity below which a pixel has no colour of its own.
+const FAINT_ALPHA: u8 = 13;
+/// Squared width of the rim, pixels.
+const RIM_SQUARED: u32 = 12;
 
 impl Texture {
     /// A fully transparent texture.
@@ -79,8 +83,9 @@ impl Texture {
         self.rgba.iter().map(|pixel| u8::from(pixel[3] >= 128)).collect()
     }
 
-    /// Gives every pixel that is not safely inside the garment the colour of the nearest one that
-    /// is: the rim keeps its alpha and loses what it had of the background.
+    /// Gives the rim and all beyond it the colour of the nearest pixel safely inside the garment: the
+    /// rim keeps its alpha and loses what it had of the background. What is half transparent away
+    /// from the rim, as the lenses of eyeglasses are, keeps its own colour.
     pub fn extend_colour(&mut self) {
         let (width, height) = (self.width, self.height);
         let opaque: Vec<u8> =
@@ -101,7 +106,8 @@ impl Texture {
             &mut vec![0; 3 * width],
         );
         for pixel in 0..core.len() {
-            if core[pixel] == 0 && nearest[pixel] != distance::NOWHERE {
+            let own = self.rgba[pixel][3] >= FAINT_ALPHA && squared[pixel] > RIM_SQUARED;
+            if core[pixel] == 0 && nearest[pixel] != distance::NOWHERE && !own {
                 let [r, g, b, _] = self.rgba[nearest[pixel] as usize];
                 let alpha = self.rgba[pixel][3];
                 self.rgba[pixel] = [r, g, b, alpha];

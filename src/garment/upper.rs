@@ -14,6 +14,9 @@ const HEM_POINTS: usize = 33;
 /// Least bend of the outline at an armpit, radians.
 const ARMPIT_BEND: f32 = 0.55;
 
+/// Length from which a sleeve is long, in widths of the chest.
+const LONG_SLEEVE: f32 = 0.62;
+
 /// Points that are known beforehand, in pixels of the texture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Known {
@@ -64,9 +67,12 @@ impl Found {
         mean_y(self.upper.hem) - mean_y(self.upper.shoulder)
     }
 
-    /// Length of the sleeves along their upper edge; 0 without sleeves.
+    /// Length of the longer sleeve, mean of its upper and lower edge; 0 without sleeves. The upper
+    /// edge alone is long on a wide short sleeve as well.
     pub fn sleeve_length(&self) -> f32 {
-        let lengths = self.upper.sleeves.iter().flatten().map(|s| outline::length(&s.outer));
+        let lengths = self.upper.sleeves.iter().flatten();
+        let lengths =
+            lengths.map(|s| 0.5 * (outline::length(&s.outer) + outline::length(&s.inner)));
         lengths.fold(0.0, f32::max)
     }
 }
@@ -136,10 +142,11 @@ pub fn find(silhouette: &Silhouette, texture: &Texture, known: &Known) -> Result
     }
 
     let collar = known.collar.unwrap_or_else(|| collar(silhouette, &halves, &points));
+    let collar_notch = [0, 1].iter().all(|&i| has_collar_notch(silhouette, &halves[i], &points[i]));
     let line_y = 0.5 * (collar[0].y + collar[1].y);
     let top = silhouette.column(0.5 * (collar[0].x + collar[1].x));
     let hole_depth = top.map_or(0.0, |[first, _]| (first as f32 - line_y).max(0.0));
-    let seen = neckline::find(texture, collar, hole_depth);
+    let seen = neckline::find(texture, collar, hole_depth, collar_notch);
     let neckline = Neckline {
         depth: known.neckline_depth.unwrap_or(seen.depth),
         filled: known.neckline_filled.unwrap_or(seen.filled),
@@ -188,7 +195,6 @@ pub fn find(silhouette: &Silhouette, texture: &Texture, known: &Known) -> Result
     let armhole_seen = points.map(|p| p.seen != Armhole::Unseen);
     let armpit_bend =
         [0, 1].map(|i| halves[i].curve.bend(points[i].armpit, 0.05 * silhouette.unit()));
-    let collar_notch = [0, 1].iter().all(|&i| has_collar_notch(silhouette, &halves[i], &points[i]));
     Ok(Found {
         upper,
         armpit_bend,
@@ -219,8 +225,8 @@ impl Found {
         if self.upper.sleeves.iter().all(Option::is_none) {
             return (Category::Sleeveless, 0.95 * dress_clear);
         }
-        let sleeve_clear = 0.5 + 0.5 * clear(sleeve, 0.72, 0.2);
-        if sleeve < 0.72 {
+        let sleeve_clear = 0.5 + 0.5 * clear(sleeve, LONG_SLEEVE, 0.2);
+        if sleeve < LONG_SLEEVE {
             return (Category::TShirt, 0.95 * dress_clear.min(sleeve_clear));
         }
         let front_clear = 0.5 + 0.5 * clear(opens_in_front, 0.5, 0.3);
@@ -373,8 +379,14 @@ fn sleeveless(silhouette: &Silhouette, half: &Half) -> Option<Points> {
         .filter(|&index| curve.opening(index, reach).x < -0.1)
         .map(|index| (index, curve.steady_bend(index, reach)))
         .max_by(|a, b| a.1.total_cmp(&b.1));
+    // An armhole curves inwards, or begins with a sharp corner; a dome does neither.
+    let is_armhole = |armpit: usize| {
+        let hollow = (armpit..shoulder).any(|i| curve.steady_bend(i, 0.06 * unit) < -0.12);
+        hollow || curve.bend(armpit, 0.05 * unit) > 0.6
+    };
     if let Some((armpit, bend)) = armpit
         && bend > 0.25
+        && is_armhole(armpit)
     {
         return Some(Points { hem, armpit, shoulder, seen: Armhole::Bare });
     }
