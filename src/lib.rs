@@ -3,6 +3,7 @@
 //! Read in this order: [`picture`] and [`plane`] (what the stages pass on), [`perception`] (nets in,
 //! geometry out), [`garment`] (what a garment is), then `tryon`, which reads as the product works.
 
+pub mod cli;
 pub mod garment;
 pub mod perception;
 pub mod picture;
