@@ -283,7 +283,7 @@ fn a_grey_picture_of_a_person_will_do() {
 fn two_people_are_two_and_the_larger_comes_first() {
     let (Some(perception), Some(photo)) = (perception(), sample("studio-2.jpg")) else { return };
     let pair = rearranged(&photo, 1100, 761, |x, y| {
-        if x < 550.0 { ((x - 100.0) * 1.4, (y - 200.0) * 1.4) } else { (x - 550.0, y) }
+        if x < 550.0 { ((x - 30.0) * 1.15, (y - 90.0) * 1.15) } else { (x - 550.0, y) }
     });
     let people = perception.perceive(&pair).unwrap();
     assert_eq!(people.len(), 2);
@@ -292,13 +292,14 @@ fn two_people_are_two_and_the_larger_comes_first() {
 }
 
 #[test]
-fn a_person_who_fills_an_eighth_of_the_picture_is_found() {
+fn a_person_a_fifth_as_high_as_the_picture_is_found() {
     let (Some(perception), Some(photo)) = (perception(), sample("studio-2.jpg")) else { return };
-    let far = rearranged(&photo, 2200, 3044, |x, y| ((x - 1300.0) * 2.0, (y - 1900.0) * 2.0));
+    // The person is 500 pixels high in the photo.
+    let far = rearranged(&photo, 1500, 2500, |x, y| (x - 900.0, y - 1600.0));
     let people = perception.perceive(&far).unwrap();
     assert_eq!(people.len(), 1);
     let nose = people[0].landmarks[landmark::NOSE].position;
-    assert!(nose.distance(Vec2::new(1300.0 + 127.0, 1900.0 + 103.0)) < 12.0, "{nose}");
+    assert!(nose.distance(Vec2::new(900.0 + 255.0, 1600.0 + 207.0)) < 25.0, "{nose}");
 }
 
 #[test]
