@@ -215,8 +215,9 @@ fn download(
     let started = commands.iter().find_map(|&command| {
         let mut client = Command::new(command);
         client.args(&arguments).current_dir(folder).stdin(Stdio::null());
+        let running = client.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
         eprintln!("fetching {label} with {command}");
-        client.output().ok().map(|output| (command, output))
+        Some((command, running.wait_with_output().ok()?))
     });
     let Some((client, output)) = started else {
         return Err(FetchError::NoClient { file, clients: vec![package.client] });
