@@ -3,6 +3,7 @@
 pub mod doctor;
 mod explain;
 pub mod garment;
+pub mod models;
 pub mod timings;
 pub mod tryon;
 

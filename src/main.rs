@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
-use vitrine::cli::{self, doctor::DoctorArgs, garment::GarmentArgs, tryon::TryonArgs};
+use vitrine::cli::{
+    self, doctor::DoctorArgs, garment::GarmentArgs, models::ModelsArgs, tryon::TryonArgs,
+};
 
 /// Shows a person wearing a garment that they have not put on, without leaving this machine
 #[derive(Parser)]
@@ -18,7 +20,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Tryon(TryonArgs),
+    /// Checks garment pictures
     Garment(GarmentArgs),
+    /// Gets the published nets, shows and checks them
+    Models(ModelsArgs),
     Doctor(DoctorArgs),
 }
 
@@ -26,6 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   vitrine tryon --person me.jpg --garment tee.png
   vitrine garment check tee.png
+  vitrine models fetch
   vitrine doctor
 
 Exit codes: 0 done, 1 could not (the reason is on standard error), 2 wrong usage, 130 interrupted.";
@@ -39,6 +45,7 @@ fn main() -> ExitCode {
     let result = cli::start(&arguments.common).and_then(|timings| match &arguments.command {
         Command::Tryon(args) => cli::tryon::run(args, &arguments.common, &timings),
         Command::Garment(args) => cli::garment::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Models(args) => cli::models::run(args).map(|()| ExitCode::SUCCESS),
         Command::Doctor(args) => cli::doctor::run(args),
     });
     match result {

@@ -1,5 +1,7 @@
 //! `vitrine doctor`: what this machine has, and what would be slow on it and why.
 
+use super::models::{State, models_directory, state};
+use models::published::NETS;
 use serde::Serialize;
 use std::fmt;
 use std::fs;
@@ -62,17 +64,8 @@ struct Models {
 
 #[derive(Serialize)]
 struct ModelFile {
-    name: String,
-    state: ModelState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum ModelState {
-    Good,
-    Missing,
-    #[expect(dead_code, reason = "MERGE: set where `models verify` compares digests")]
-    Altered,
+    name: &'static str,
+    state: State,
 }
 
 #[derive(Serialize)]
@@ -107,7 +100,7 @@ pub fn threads_of_board() -> Option<usize> {
 
 impl Models {
     fn usable(&self) -> bool {
-        !self.files.is_empty() && self.files.iter().all(|file| file.state == ModelState::Good)
+        !self.files.is_empty() && self.files.iter().all(|file| file.state == State::Ok)
     }
 }
 
@@ -306,36 +299,15 @@ fn cameras() -> Vec<Camera> {
     cameras
 }
 
-// MERGE: the two functions below become calls into `models`: its folder and its verification.
-
-/// The models that `tryon` needs, each with its state.
+/// The models that `tryon` needs, each compared with what was published.
 fn models_in(folder: Option<&Path>) -> Models {
-    let folder = match folder {
-        Some(folder) => folder.to_path_buf(),
-        None => directories::ProjectDirs::from("", "", "vitrine")
-            .map_or_else(PathBuf::new, |directories| directories.cache_dir().join("models")),
-    };
-    let needed =
-        ["pose_detection.tflite", "pose_landmark_full.tflite", "selfie_segmentation.tflite"];
-    let files = needed.map(|name| {
-        let there = folder.join(name).is_file();
-        let state = if there { ModelState::Good } else { ModelState::Missing };
-        ModelFile { name: name.into(), state }
+    let folder = models_directory(folder);
+    let files = NETS.iter().map(|file| {
+        // What cannot be read cannot be used either.
+        let state = state(file, &folder).unwrap_or(State::Altered);
+        ModelFile { name: file.name, state }
     });
-    Models { folder, files: files.into() }
-}
-
-/// Fails where `tryon` would fail for want of models.
-pub(super) fn require_models(folder: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let models = models_in(folder);
-    if let Some(file) = models.files.iter().find(|file| file.state == ModelState::Missing) {
-        anyhow::bail!(
-            "model `{}` is missing in `{}`: run `vitrine models fetch`",
-            file.name,
-            models.folder.display()
-        );
-    }
-    Ok(models.folder)
+    Models { files: files.collect(), folder }
 }
 
 impl fmt::Display for Report {
@@ -361,9 +333,9 @@ impl fmt::Display for Report {
         writeln!(f, "models    {}", self.models.folder.display())?;
         for file in &self.models.files {
             let state = match file.state {
-                ModelState::Good => "good",
-                ModelState::Missing => "missing: run `vitrine models fetch`",
-                ModelState::Altered => "altered: run `vitrine models fetch`",
+                State::Ok => "good",
+                State::Missing => "missing: run `vitrine models fetch`",
+                State::Altered => "altered: run `vitrine models fetch`",
             };
             writeln!(f, "          {}: {state}", file.name)?;
         }

@@ -1,6 +1,7 @@
 //! `vitrine tryon`: a photo and garments in, the person wearing them out.
 
 use super::explain::{self, Explained};
+use super::models::{models_directory, require_models};
 use super::{Common, timings::Timings};
 use crate::garment::{Category, Garment, Reading};
 use crate::output::{self, Existing};
@@ -338,9 +339,11 @@ fn read_garment(path: &Path, wanted: Wanted) -> anyhow::Result<Reading> {
 }
 
 fn dress(request: &Request<'_>) -> anyhow::Result<Dressed> {
+    let directory = models_directory(request.models);
+    require_models(&directory)?;
     let people = {
         let _span = tracing::info_span!("load_nets").entered();
-        let perception = Perception::load(&super::doctor::require_models(request.models)?)?;
+        let perception = Perception::load(&directory)?;
         drop(_span);
         let _span = tracing::info_span!("perceive").entered();
         perception.perceive(request.photo)?

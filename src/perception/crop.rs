@@ -132,6 +132,14 @@ impl View<'_> {
     }
 }
 
+impl RotatedSquare {
+    /// The square cut from a picture and resampled to `size × size`: interleaved RGB, 0..255, black
+    /// outside the picture.
+    pub fn cut_from(&self, picture: &Picture, size: usize) -> Vec<f32> {
+        Pyramid::new(picture).crop(*self, size, 1.0, 0.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -377,7 +377,7 @@ mod tests {
         let region = RotatedSquare { centre: Vec2::ZERO, side: 1.0, angle: 0.0 };
         let mask = CropMask { region, probability: Plane::filled(1, 1, 0.0) };
         Person {
-            landmarks: [Landmark { presence: 1.0, ..Landmark::default() }; 33],
+            landmarks: [Landmark { visibility: 1.0, presence: 1.0, ..Landmark::default() }; 33],
             world: [Vec3::ZERO; 33],
             presence: 1.0,
             pose_mask: mask.clone(),

@@ -25,6 +25,9 @@ struct Step<'g, 'a, 'o> {
     name: &'static str,
 }
 
+/// How one kind of operation is wired.
+type Rule = fn(&mut Step) -> Result<(), ModelError>;
+
 /// Adds what `operator`, the `index`-th of the file, computes.
 pub(super) fn wire<'o>(
     graph: &mut Graph,
@@ -32,7 +35,7 @@ pub(super) fn wire<'o>(
     operator: &'o Operator<'o>,
 ) -> Result<(), ModelError> {
     let unknown = |name: String| ModelError::UnknownOperation { index, name };
-    let (name, rule): (_, fn(&mut Step) -> Result<(), ModelError>) = match &operator.code {
+    let (name, rule): (_, Rule) = match &operator.code {
         Code::Custom(name) => match name.as_str() {
             "Convolution2DTransposeBias" => {
                 ("Convolution2DTransposeBias", windowed::transposed_convolution)
