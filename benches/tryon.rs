@@ -3,6 +3,7 @@
 //! `cargo bench --bench tryon [-- --threads N]`. The person is the drawn one in `docs/people`, pasted into
 //! frames of three sizes. The bar: everything but the nets within 20 ms (median) at 1280 × 720 on two cores.
 
+use kernels::resize::{Window, resize_area};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vitrine::cli::models::models_directory;
@@ -90,9 +91,10 @@ fn report(width: usize, height: usize, stage: &str, times: &[Duration]) {
 fn placed(portrait: &Picture, width: usize, height: usize) -> Picture {
     let scale = portrait.height as f32 / height as f32;
     let left = 0.5 * (portrait.width as f32 - width as f32 * scale);
-    let window = kernels::resize::Window { x: left, y: 0.0, scale };
+    let window = Window { x: left, y: 0.0, scale };
     let mut values = vec![0.0; width * height * 3];
     let size = (portrait.width, portrait.height);
-    kernels::resize::resize_area::<u8, 3>(&portrait.rgb8(), size, &mut values, width, 0, window);
+    let (rgb, mut scratch) = (portrait.rgb8(), vec![0.0; portrait.width * 3]);
+    resize_area::<u8, 3>(&rgb, size, &mut values, width, 0, window, &mut scratch);
     Picture::from_rgb8(width, height, values.into_iter().map(|v| (v + 0.5) as u8).collect())
 }

@@ -19,10 +19,14 @@ pub fn box_blur(plane: &Plane, radius: usize) -> Plane {
     blurred
 }
 
-/// Gaussian of standard deviation `sigma` pixels, as three box blurs; below 0.6 px a copy.
+/// Gaussian of standard deviation `sigma` pixels, as three box blurs; below 0.6 px a copy. A wide one runs on
+/// a smaller copy of the plane.
 pub fn gaussian(plane: &Plane, sigma: f32) -> Plane {
     if sigma < 0.6 {
         return plane.clone();
+    }
+    if sigma >= 5.0 && plane.width >= 16 && plane.height >= 16 {
+        return doubled(&gaussian(&halved(plane), 0.5 * sigma), plane.width, plane.height);
     }
     let (width, height) = (plane.width, plane.height);
     let mut scratch = vec![0.0; width * (height + 1)];
@@ -37,13 +41,69 @@ pub fn gaussian(plane: &Plane, sigma: f32) -> Plane {
     Plane { width, height, data: from }
 }
 
+/// Half the size, rounded up: means of 2 × 2, the last row and column repeated.
+pub fn halved(plane: &Plane) -> Plane {
+    let (width, height) = (plane.width.div_ceil(2), plane.height.div_ceil(2));
+    let mut half = Plane::filled(width, height, 0.0);
+    for y in 0..height {
+        let upper = plane.row(2 * y);
+        let lower = plane.row((2 * y + 1).min(plane.height - 1));
+        for (x, value) in half.row_mut(y).iter_mut().enumerate() {
+            let (a, b) = (2 * x, (2 * x + 1).min(plane.width - 1));
+            *value = 0.25 * (upper[a] + upper[b] + lower[a] + lower[b]);
+        }
+    }
+    half
+}
+
+/// Bilinear enlargement of a plane from [`halved`] back to its size.
+pub fn doubled(half: &Plane, width: usize, height: usize) -> Plane {
+    let mut full = Plane::filled(width, height, 0.0);
+    let mut line = vec![0.0; half.width];
+    for y in 0..height {
+        // Centres lie a quarter of a coarse pixel beside the coarse centres.
+        let near = (y / 2).min(half.height - 1);
+        let far = if y % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(half.height - 1) };
+        let rows = half.row(near).iter().zip(half.row(far));
+        line.iter_mut().zip(rows).for_each(|(out, (a, b))| *out = 0.75 * a + 0.25 * b);
+        let last = half.width - 1;
+        for (x, value) in full.row_mut(y).iter_mut().enumerate() {
+            let near = (x / 2).min(last);
+            let far = if x % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(last) };
+            *value = 0.75 * line[near] + 0.25 * line[far];
+        }
+    }
+    full
+}
+
 /// Weighted Gaussian mean: `blur(value · weight) / blur(weight)`; `otherwise` where there is no weight.
 pub fn gaussian_where(values: &Plane, weight: &Plane, sigma: f32, otherwise: f32) -> Plane {
     const FLOOR: f32 = 1e-4;
     let mut sum = combine(values, weight, |v, w| v * w);
-    sum = gaussian(&sum, sigma);
-    let total = gaussian(weight, sigma);
+    let total;
+    (sum, total) = rayon::join(|| gaussian(&sum, sigma), || gaussian(weight, sigma));
     combine(&sum, &total, |s, t| (s + FLOOR * otherwise) / (t + FLOOR))
+}
+
+/// [`gaussian_where`] of three planes with one weight.
+pub fn gaussian_where_all(
+    values: [&Plane; 3],
+    weight: &Plane,
+    sigma: f32,
+    otherwise: [f32; 3],
+) -> [Plane; 3] {
+    const FLOOR: f32 = 1e-4;
+    let blurred = |plane: &Plane| gaussian(&combine(plane, weight, |v, w| v * w), sigma);
+    let ((total, first), (second, third)) = rayon::join(
+        || (gaussian(weight, sigma), blurred(values[0])),
+        || (blurred(values[1]), blurred(values[2])),
+    );
+    let mut channel = 0;
+    [first, second, third].map(|sum| {
+        let fallback = FLOOR * otherwise[channel];
+        channel += 1;
+        combine(&sum, &total, |s, t| (s + fallback) / (t + FLOOR))
+    })
 }
 
 /// A new plane from two of the same size.
@@ -87,8 +147,10 @@ impl Guided {
     /// filter only smooths.
     pub fn fit(guide: &GuideStatistics, value: &Plane, epsilon: f32) -> Self {
         let radius = guide.radius;
-        let mean_value = box_blur(value, radius);
-        let mean_product = box_blur(&combine(&guide.guide, value, |g, v| g * v), radius);
+        let (mean_value, mean_product) = rayon::join(
+            || box_blur(value, radius),
+            || box_blur(&combine(&guide.guide, value, |g, v| g * v), radius),
+        );
         let mut slope = Plane::filled(value.width, value.height, 0.0);
         let mut offset = slope.clone();
         for i in 0..value.data.len() {
@@ -97,7 +159,9 @@ impl Guided {
             slope.data[i] = a;
             offset.data[i] = mean_value.data[i] - a * guide.mean.data[i];
         }
-        Self { slope: box_blur(&slope, radius), offset: box_blur(&offset, radius) }
+        let (slope, offset) =
+            rayon::join(|| box_blur(&slope, radius), || box_blur(&offset, radius));
+        Self { slope, offset }
     }
 
     /// The filtered value on the guide it was fitted on, clamped to 0..1.
@@ -138,6 +202,24 @@ mod tests {
         let sharp = Guided::fit(&GuideStatistics::new(&guide, 6), &rough, 1e-4).on(&guide);
         assert!(sharp.at(18, 10) < 0.25 && sharp.at(21, 10) > 0.75);
         assert!(rough.at(18, 10) > 0.25);
+    }
+
+    #[test]
+    fn a_wide_blur_on_a_smaller_copy_keeps_mean_and_width() {
+        let mut spot = Plane::filled(121, 121, 0.0);
+        spot.data[60 * 121 + 60] = 1.0;
+        for sigma in [4.9f32, 5.1, 9.0, 14.0] {
+            let blurred = gaussian(&spot, sigma);
+            let (mut sum, mut variance) = (0.0, 0.0);
+            for y in 0..121 {
+                for x in 0..121 {
+                    sum += blurred.at(x, y);
+                    variance += blurred.at(x, y) * (x as f32 - 60.0).powi(2);
+                }
+            }
+            assert!((sum - 1.0).abs() < 0.02, "σ {sigma}: mass {sum}");
+            assert!((variance.sqrt() / sigma - 1.0).abs() < 0.1, "σ {sigma}: {}", variance.sqrt());
+        }
     }
 
     #[test]

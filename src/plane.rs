@@ -4,6 +4,7 @@
 //! `(column, row)` covers `[column, column + 1) × [row, row + 1)` and its centre is at `+ 0.5`.
 
 use glam::Vec2;
+use rayon::prelude::*;
 
 /// A map of `width × height` values, row-major, no padding.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,12 +23,21 @@ impl Plane {
         Self { width, height, data: vec![value; width * height] }
     }
 
-    /// A plane from a rule on the pixel's column and row.
-    pub fn from_fn(width: usize, height: usize, mut rule: impl FnMut(usize, usize) -> f32) -> Self {
-        let mut data = Vec::with_capacity(width * height);
-        for y in 0..height {
-            for x in 0..width {
-                data.push(rule(x, y));
+    /// A plane from a rule on the pixel's column and row. Large planes are filled by all threads.
+    pub fn from_fn(width: usize, height: usize, rule: impl Fn(usize, usize) -> f32 + Sync) -> Self {
+        const ROWS: usize = 16;
+        let mut data = vec![0.0; width * height];
+        if width > 0 {
+            let fill = |(band, rows): (usize, &mut [f32])| {
+                for (row, line) in rows.chunks_exact_mut(width).enumerate() {
+                    let y = band * ROWS + row;
+                    line.iter_mut().enumerate().for_each(|(x, value)| *value = rule(x, y));
+                }
+            };
+            if width * height < 8192 {
+                data.chunks_mut(width * ROWS).enumerate().for_each(fill);
+            } else {
+                data.par_chunks_mut(width * ROWS).enumerate().for_each(fill);
             }
         }
         Self { width, height, data }

@@ -29,8 +29,13 @@ pub fn box_blur_f32(
         return;
     }
     let (sums, rows) = scratch.split_at_mut(width);
-    for y in 0..height {
-        blur_row(&source[y * width..][..width], &mut rows[y * width..][..width], radius);
+    let block = width * ROWS_AT_ONCE;
+    let whole = height / ROWS_AT_ONCE * block;
+    for (source, target) in source[..whole].chunks(block).zip(rows[..whole].chunks_mut(block)) {
+        blur_rows::<ROWS_AT_ONCE>(source, target, width, radius);
+    }
+    for (source, target) in source[whole..].chunks(width).zip(rows[whole..].chunks_mut(width)) {
+        blur_rows::<1>(source, target, width, radius);
     }
     let last = height - 1;
     let norm = 1.0 / (2 * radius + 1) as f32;
@@ -54,16 +59,26 @@ pub fn box_blur_f32(
     }
 }
 
-fn blur_row(source: &[f32], target: &mut [f32], radius: usize) {
-    let last = source.len() - 1;
+/// Rows whose running sums are kept side by side: one sum waits for its last addition, eight do not.
+const ROWS_AT_ONCE: usize = 8;
+
+fn blur_rows<const N: usize>(source: &[f32], target: &mut [f32], width: usize, radius: usize) {
+    assert!(source.len() == N * width && target.len() == N * width);
+    let last = width - 1;
     let norm = 1.0 / (2 * radius + 1) as f32;
-    let mut sum = source[0] * (radius + 1) as f32;
+    let mut sums: [f32; N] =
+        std::array::from_fn(|row| source[row * width] * (radius + 1) as f32);
     for ahead in 1..=radius {
-        sum += source[ahead.min(last)];
+        let x = ahead.min(last);
+        sums.iter_mut().enumerate().for_each(|(row, sum)| *sum += source[row * width + x]);
     }
-    for x in 0..source.len() {
-        target[x] = sum * norm;
-        sum += source[(x + radius + 1).min(last)] - source[x.saturating_sub(radius)];
+    for x in 0..width {
+        let enter = (x + radius + 1).min(last);
+        let leave = x.saturating_sub(radius);
+        for (row, sum) in sums.iter_mut().enumerate() {
+            target[row * width + x] = *sum * norm;
+            *sum += source[row * width + enter] - source[row * width + leave];
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::tryon::{Analysis, Dressed, GarmentFit, Patch, Piece};
 use anyhow::Context;
 use glam::Vec2;
 use kernels::mesh::{Band, EMPTY, rasterise};
+use kernels::resize::{Window, resize_area};
 use std::path::Path;
 
 /// Longer side of the explaining pictures, pixels.
@@ -97,9 +98,11 @@ fn shrunk(picture: &Picture) -> (Picture, f32) {
 
 fn resized(picture: &Picture, width: usize, height: usize, scale: f32) -> Picture {
     let mut values = vec![0.0; width * height * 3];
-    let window = kernels::resize::Window { x: 0.0, y: 0.0, scale };
+    let window = Window { x: 0.0, y: 0.0, scale };
     let size = (picture.width, picture.height);
-    kernels::resize::resize_area::<u8, 3>(&picture.rgb8(), size, &mut values, width, 0, window);
+    let mut scratch = vec![0.0; picture.width * 3];
+    let rgb = picture.rgb8();
+    resize_area::<u8, 3>(&rgb, size, &mut values, width, 0, window, &mut scratch);
     Picture::from_rgb8(width, height, values.into_iter().map(|v| (v + 0.5) as u8).collect())
 }
 

@@ -34,6 +34,8 @@ pub struct SeenPerson {
     pub folds: Plane,
     /// Colour match.
     pub tone: Tone,
+    /// Slow changes of L\* over the photo.
+    slow_light: Plane,
     /// No shade at all.
     pub even: Plane,
     outline: Guided,
@@ -50,13 +52,13 @@ impl SeenPerson {
         let parts = Parts::read(&colours, &mask, &mut body);
         let sw = body.shoulder_width;
         let guide = GuideStatistics::new(&colours.luma, ((0.012 * sw) as usize).max(2));
-        let (folds, outline) = rayon::join(
+        let (folds, (outline, slow_light)) = rayon::join(
             || shading::folds(&colours, &parts, &mask, sw),
-            || Guided::fit(&guide, &mask, 1e-4),
+            || (Guided::fit(&guide, &mask, 1e-4), gaussian(&colours.lab[0], 0.06 * sw)),
         );
         let tone = Tone::of_scene(&colours);
         let even = Plane::filled(grid.width, grid.height, 1.0);
-        Self { grid, colours, mask, body, parts, folds, tone, even, outline, guide }
+        Self { grid, colours, mask, body, parts, folds, tone, slow_light, even, outline, guide }
     }
 
     /// Fits a piece and draws it onto `picture`, which started as a copy of `photo`.
@@ -75,7 +77,13 @@ impl SeenPerson {
 
     /// What the stages that fill gaps read.
     pub fn scene(&self) -> Scene<'_> {
-        Scene { colours: &self.colours, mask: &self.mask, body: &self.body, parts: &self.parts }
+        Scene {
+            colours: &self.colours,
+            mask: &self.mask,
+            body: &self.body,
+            parts: &self.parts,
+            slow_light: &self.slow_light,
+        }
     }
 
     /// A mask that follows the photo's edges at full resolution.
@@ -143,10 +151,13 @@ fn colours_of<T: Sample + Sync>(rgb: &[T], full: f32, photo: &Picture, grid: &Gr
     let window = Window { x: grid.origin.x, y: grid.origin.y, scale: grid.scale };
     let mut interleaved = vec![0.0f32; width * height * 3];
     const ROWS: usize = 8;
-    interleaved.par_chunks_mut(width * 3 * ROWS).enumerate().for_each(|(index, chunk)| {
-        let size = (photo.width, photo.height);
-        resize_area::<T, 3>(rgb, size, chunk, width, index * ROWS, window);
-    });
+    interleaved.par_chunks_mut(width * 3 * ROWS).enumerate().for_each_init(
+        || vec![0.0; photo.width * 3],
+        |scratch, (index, chunk)| {
+            let size = (photo.width, photo.height);
+            resize_area::<T, 3>(rgb, size, chunk, width, index * ROWS, window, scratch);
+        },
+    );
     let table: Vec<f32> =
         (0..=1023).map(|i| kernels::colour::linear_from_srgb(i as f32 / 1023.0)).collect();
     let lab: Vec<[f32; 3]> = interleaved

@@ -5,7 +5,9 @@ use super::body::Body;
 use super::capsule::Capsule;
 use super::parts::{Parts, below_chin, depth_inside};
 use super::silhouette::Colours;
-use crate::filter::{combine, distance_to, gaussian, gaussian_where, smoothstep};
+use crate::filter::{
+    combine, distance_to, doubled, gaussian, gaussian_where_all, halved, smoothstep,
+};
 use crate::plane::Plane;
 use glam::Vec2;
 use kernels::colour::srgb_from_lab;
@@ -41,11 +43,13 @@ pub struct Scene<'a> {
     pub body: &'a Body,
     /// Skin, hair, old clothes.
     pub parts: &'a Parts,
+    /// Slow changes of L\* over the photo.
+    pub slow_light: &'a Plane,
 }
 
 /// Colour that skin near the neck would have: the visible skin's, spread out.
 pub fn skin_field(scene: &Scene) -> [Plane; 3] {
-    let Scene { colours, mask, body, parts } = scene;
+    let Scene { colours, mask, body, parts, .. } = scene;
     let sw = body.shoulder_width;
     let chin = body.face.chin;
     let weight = Plane::from_fn(mask.width, mask.height, |x, y| {
@@ -56,7 +60,10 @@ pub fn skin_field(scene: &Scene) -> [Plane; 3] {
         if near && sure { mask.data[i] } else { 0.0 }
     });
     let everyday = srgb_from_lab(parts.skin_colour);
-    [0, 1, 2].map(|c| gaussian_where(&colours.rgb[c], &weight, 0.16 * sw, everyday[c] * 0.97))
+    {
+        let [red, green, blue] = &colours.rgb;
+        gaussian_where_all([red, green, blue], &weight, 0.16 * sw, everyday.map(|v| v * 0.97))
+    }
 }
 
 /// Skin in the neckline, with the shade of the jaw and the rounding of the neck.
@@ -138,9 +145,10 @@ pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> BareArms {
         }
         paint_arm(scene, &bones, skin, &mut alpha, &mut colour);
     }
-    // Bilinear expansion reads one cell beyond the arm: give it the arm's colour.
-    for plane in &mut colour {
-        *plane = gaussian_where(plane, &alpha, 0.7, 0.0);
+    if alpha.data.iter().any(|&a| a > 0.0) {
+        // Bilinear expansion reads one cell beyond the arm: give it the arm's colour.
+        let [red, green, blue] = &colour;
+        colour = gaussian_where_all([red, green, blue], &alpha, 0.7, [0.0; 3]);
     }
     let fill = Fill { alpha: gaussian(&alpha, 0.7), colour };
     BareArms { fill, zone, surroundings }
@@ -175,8 +183,7 @@ fn paint_arm(
     alpha: &mut Plane,
     colour: &mut [Plane; 3],
 ) {
-    let Scene { colours, mask, body, parts } = scene;
-    let sw = body.shoulder_width;
+    let Scene { slow_light: slow, mask, body, parts, .. } = scene;
     let (width, height) = (mask.width, mask.height);
     let mut depth = Plane::filled(width, height, f32::INFINITY);
     for bone in bones {
@@ -189,7 +196,7 @@ fn paint_arm(
         if normal.dot(body.right) < 0.0 {
             normal = -normal;
         }
-        let local = local_light(colours, bone, mask, sw);
+        let local = local_light(slow, bone, mask);
         bone.visit(width, height, |x, y, coverage, t| {
             let i = y * width + x;
             let p = Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
@@ -209,7 +216,7 @@ fn paint_arm(
             alpha.data[i] = alpha.data[i].max(opaque);
             let lateral = ((p - near).dot(normal) / radius).clamp(-1.0, 1.0);
             let facing = (1.0 - (lateral - 0.25 * parts.light).clamp(-1.0, 1.0).powi(2)).sqrt();
-            let shade = (0.74 + 0.30 * facing) * local.at(x, y);
+            let shade = (0.74 + 0.30 * facing) * local(x, y);
             for c in 0..3 {
                 // Shadows on skin are warmer: red falls off least.
                 let falloff = shade.powf([0.85, 1.05, 1.15][c]);
@@ -219,26 +226,19 @@ fn paint_arm(
     }
 }
 
-fn local_light(colours: &Colours, capsule: &Capsule, mask: &Plane, sw: f32) -> Plane {
-    let mut weight = Plane::filled(mask.width, mask.height, 0.0);
-    capsule.paint(&mut weight);
-    let weight = combine(&weight, mask, |w, m| w * m);
-    let mut inside: Vec<f32> = (0..weight.data.len())
-        .filter(|&i| weight.data[i] > 0.5)
-        .map(|i| colours.lab[0].data[i])
-        .collect();
-    if inside.is_empty() {
-        return Plane::filled(mask.width, mask.height, 1.0);
-    }
-    let middle = inside.len() / 2;
-    let level = *inside.select_nth_unstable_by(middle, f32::total_cmp).1;
-    gaussian_where(&colours.lab[0], &weight, 0.05 * sw, level)
-        .map(|l| (0.5 * ((l - level) / 100.0).clamp(-0.25, 0.2)).exp())
+/// Light on an arm relative to its middle, from the slow changes of lightness in the photo.
+fn local_light<'a>(
+    slow: &'a Plane,
+    bone: &Capsule,
+    mask: &Plane,
+) -> impl Fn(usize, usize) -> f32 + 'a {
+    let level = bone.mean(slow, mask);
+    move |x, y| (0.5 * ((slow.at(x, y) - level) / 100.0).clamp(-0.25, 0.2)).exp()
 }
 
 /// Mean colour of the arm and hand where they surely are skin; `None` where too little of them shows.
 fn arm_colour(scene: &Scene, side: usize, radius: f32) -> Option<[f32; 3]> {
-    let Scene { colours, mask, body, parts } = scene;
+    let Scene { colours, mask, body, parts, .. } = scene;
     let arm = &body.arm[side];
     let mut sum = [0.0f32; 3];
     let mut cells = 0.0f32;
@@ -279,9 +279,13 @@ pub fn background(
     covered: &Plane,
     axial_limit: f32,
 ) -> Option<Fill> {
-    let Scene { colours, mask, body, parts } = scene;
+    let Scene { colours, mask, body, parts, .. } = scene;
     let sw = body.shoulder_width;
-    let inside = depth_inside(mask);
+    let (inside, outside) = rayon::join(|| depth_inside(mask), || distance_to(mask, |v| v > 0.3));
+    let known = outside.map(|d| (d > 0.06 * sw) as u8 as f32);
+    if known.data.iter().sum::<f32>() < 0.02 * known.data.len() as f32 {
+        return None;
+    }
     let mut alpha = Plane::from_fn(mask.width, mask.height, |x, y| {
         let i = y * mask.width + x;
         if residue.data[i] < 0.05 {
@@ -299,12 +303,8 @@ pub fn background(
             * (1.0 - covered.data[i])
             * (1.0 - parts.hair.data[i])
     });
-    let outside = distance_to(mask, |v| v > 0.04);
-    let known = outside.map(|d| (d > 0.02 * sw) as u8 as f32);
-    if known.data.iter().sum::<f32>() < 0.02 * known.data.len() as f32 {
-        return None;
-    }
-    let left_over = left_over_outside(scene, covered, axial_limit);
+    let colour = push_pull(&colours.rgb, &known);
+    let left_over = left_over_outside(scene, &colour, &outside, covered, axial_limit);
     if alpha.data.iter().all(|&a| a < 0.2) && left_over.is_none() {
         return None;
     }
@@ -320,48 +320,40 @@ pub fn background(
     if let Some(found) = left_over {
         alpha = combine(&alpha, &found, f32::max);
     }
-    let colour = [0, 1, 2].map(|c| push_pull(&colours.rgb[c], &known));
     Some(Fill { alpha: gaussian(&alpha, 0.8), colour })
 }
 
 /// Old clothes that the outline lost because they have the colour of a plain background nearly, but not
 /// quite: what differs from the smooth background close to the trunk. `None` before a busy background, where
 /// nothing can be told.
-fn left_over_outside(scene: &Scene, covered: &Plane, axial_limit: f32) -> Option<Plane> {
-    let Scene { colours, mask, body, parts } = scene;
+fn left_over_outside(
+    scene: &Scene,
+    plate: &[Plane; 3],
+    outside: &Plane,
+    covered: &Plane,
+    axial_limit: f32,
+) -> Option<Plane> {
+    let Scene { colours, mask, body, parts, .. } = scene;
     let sw = body.shoulder_width;
-    let outside = distance_to(mask, |v| v > 0.3);
-    let far = outside.map(|d| (d > 0.10 * sw) as u8 as f32);
-    if far.data.iter().sum::<f32>() < 0.05 * far.data.len() as f32 {
-        return None;
-    }
-    let plate: [Plane; 3] = [0, 1, 2].map(|c| {
-        push_pull(&gaussian(&colours.lab[c], 1.0), &{
-            // Every fourth cell is held back, to see how well the others foretell it.
-            Plane::from_fn(mask.width, mask.height, |x, y| {
-                if (x / 4 + y / 4) % 2 == 0 { far.at(x, y) } else { 0.0 }
-            })
-        })
-    });
     let differs = |i: usize| {
-        (0..3).map(|c| (colours.lab[c].data[i] - plate[c].data[i]).powi(2)).sum::<f32>().sqrt()
+        let distance = |c: usize| (colours.rgb[c].data[i] - plate[c].data[i]).powi(2);
+        (distance(0) + distance(1) + distance(2)).sqrt()
     };
-    let ring: Vec<usize> = (0..mask.data.len())
-        .filter(|&i| {
-            let (x, y) = (i % mask.width, i / mask.width);
-            (x / 4 + y / 4) % 2 == 1 && far.data[i] > 0.0 && outside.data[i] < 0.4 * sw
-        })
+    // How well the background foretells itself: the belt that was held back from it. What is left over of
+    // old clothes fills less than half of that.
+    let mut errors: Vec<f32> = (0..mask.data.len())
+        .filter(|&i| (0.03 * sw..0.06 * sw).contains(&outside.data[i]))
+        .map(differs)
         .collect();
-    if ring.is_empty() {
+    if errors.is_empty() {
         return None;
     }
-    let mut errors: Vec<f32> = ring.into_iter().map(differs).collect();
-    let at = errors.len() * 9 / 10;
+    let at = errors.len() * 7 / 10;
     let usual = *errors.select_nth_unstable_by(at, f32::total_cmp).1;
-    if usual > 6.0 {
+    if usual > 0.06 {
         return None;
     }
-    let least = (2.0 * usual).max(6.0);
+    let least = (2.0 * usual).max(0.06);
     Some(Plane::from_fn(mask.width, mask.height, |x, y| {
         let i = y * mask.width + x;
         let near = 1.0 - smoothstep(outside.data[i], 0.07 * sw, 0.10 * sw);
@@ -400,42 +392,42 @@ pub fn hair_above(scene: &Scene, band: Vec2, cover: &Plane) -> Option<Fill> {
     if known.data.iter().sum::<f32>() < 0.02 * known.data.len() as f32 {
         return None;
     }
-    let colour = [0, 1, 2].map(|c| push_pull(&colours.rgb[c], &known));
+    let colour = push_pull(&colours.rgb, &known);
     Some(Fill { alpha: gaussian(&alpha, 0.8), colour })
 }
 
 /// Fills unknown cells from known ones over a pyramid (Gortler et al., "The lumigraph", 1996).
-fn push_pull(values: &Plane, known: &Plane) -> Plane {
-    if values.width <= 2 || values.height <= 2 {
-        let total: f32 = known.data.iter().sum();
-        let sum: f32 = values.data.iter().zip(&known.data).map(|(v, k)| v * k).sum();
-        let mean = if total > 0.0 { sum / total } else { 0.5 };
-        return combine(values, known, |v, k| v * k + mean * (1.0 - k));
-    }
-    let (width, height) = (values.width.div_ceil(2), values.height.div_ceil(2));
-    let mut weight = Plane::filled(width, height, 0.0);
-    let coarse = Plane::from_fn(width, height, |x, y| {
-        let (mut sum, mut total) = (0.0, 0.0);
-        for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
-            let (sx, sy) = (2 * x + dx, 2 * y + dy);
-            if sx < values.width && sy < values.height {
-                let k = known.at(sx, sy);
-                sum += k * values.at(sx, sy);
-                total += k;
+fn push_pull(values: &[Plane; 3], known: &Plane) -> [Plane; 3] {
+    let channel = |values: &Plane| {
+        let weighted = combine(values, known, |v, k| v * k);
+        let mut levels = vec![(weighted, known.clone())];
+        while let Some((sum, weight)) = levels.last()
+            && sum.width.min(sum.height) > 2
+        {
+            let coarser = (halved(sum), halved(weight));
+            levels.push(coarser);
+        }
+        let (sum, weight) = levels.pop().unwrap_or_else(|| (values.clone(), known.clone()));
+        let total: f32 = weight.data.iter().sum();
+        let mean = sum.data.iter().sum::<f32>() / total.max(1e-6);
+        let mut filled = combine(&sum, &weight, |s, w| if w > 1e-4 { s / w } else { mean });
+        for (sum, weight) in levels.into_iter().rev() {
+            let coarse = doubled(&filled, sum.width, sum.height);
+            filled = sum;
+            for (i, value) in filled.data.iter_mut().enumerate() {
+                // A cell trusts itself as far as its part of the picture is known.
+                let known = weight.data[i];
+                let own = *value / known.max(1e-6);
+                let trust = (4.0 * known).min(1.0);
+                *value = own * trust + coarse.data[i] * (1.0 - trust);
             }
         }
-        weight.data[y * width + x] = f32::min(total, 1.0);
-        if total > 0.0 { sum / total } else { 0.0 }
-    });
-    let filled = push_pull(&coarse, &weight);
-    Plane::from_fn(values.width, values.height, |x, y| {
-        let k = known.at(x, y);
-        if k >= 1.0 {
-            return values.at(x, y);
-        }
-        let p = Vec2::new(x as f32 + 0.5, y as f32 + 0.5) * 0.5;
-        values.at(x, y) * k + filled.sample(p) * (1.0 - k)
-    })
+        filled
+    };
+    let [red, green, blue] = values;
+    let (red, (green, blue)) =
+        rayon::join(|| channel(red), || rayon::join(|| channel(green), || channel(blue)));
+    [red, green, blue]
 }
 
 /// What stays before the trunk of a garment: hair, jaw, and the skin of arms and hands.
