@@ -65,7 +65,9 @@ fn fit_leg(garment: &Trousers, body: &Body, mask: &Plane, side: usize, top: [Vec
     let leg = &body.leg[side];
     let other = &body.leg[1 - side];
     let start = top[0].midpoint(top[1]);
-    let path = [start, leg.knee, leg.ankle];
+    // Full length ends on the shoe, a little below the ankle.
+    let heel = leg.ankle + (leg.ankle - leg.knee) * 0.07;
+    let path = [start, leg.knee, heel];
     let lengths = [path[0].distance(path[1]).max(1.0), path[1].distance(path[2]).max(1.0)];
     let cuff = 0.5 * (garment.cuffs[side][0].y + garment.cuffs[side][1].y);
     // Full-length trousers end at the ankle; shorter ones keep their share of the leg, read from the

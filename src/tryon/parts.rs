@@ -9,7 +9,7 @@ use super::body::Body;
 use super::capsule::Capsule;
 use super::histogram::LabHistogram;
 use super::silhouette::Colours;
-use crate::filter::{GuideStatistics, Guided, combine, distance_to, smoothstep};
+use crate::filter::{GuideStatistics, Guided, combine, smoothstep};
 use crate::plane::Plane;
 use glam::Vec2;
 
@@ -24,6 +24,8 @@ pub struct Parts {
     pub old_cloth: Plane,
     /// Hands.
     pub hands: Plane,
+    /// Colours of the top that is worn, anywhere on the person.
+    pub top_likeness: Plane,
     /// Median L\*a\*b\* of the face.
     pub skin_colour: [f32; 3],
     /// Light from the image right (positive) or left, −1..1, from the two halves of the face.
@@ -95,14 +97,22 @@ impl Parts {
 
         let hands = hand_zones(width, height, body);
         let old_cloth = old_cloth(&OldClothInput {
-            cloth_likeness,
+            cloth_likeness: &cloth_likeness,
             mask,
             body,
             skin: &skin,
             hair: &hair,
             hands: &hands,
         });
-        Self { skin, hair, old_cloth, hands, skin_colour: model.colour, light: model.light }
+        Self {
+            skin,
+            hair,
+            old_cloth,
+            hands,
+            top_likeness: cloth_likeness,
+            skin_colour: model.colour,
+            light: model.light,
+        }
     }
 }
 
@@ -155,6 +165,14 @@ fn skin_model(colours: &Colours, mask: &Plane, body: &Body) -> SkinModel {
     let mut cells = cells_inside(&corners, mask.width, mask.height);
     cells.retain(|&i| mask.data[i] > 0.5);
     if cells.len() < 12 {
+        // A small face: all of it between brows and chin.
+        let middle = eyes.lerp(lips, 0.5);
+        let (up, wide) = (face.up * 0.7 * face.height, face.up.perp() * 0.6 * face.height);
+        let whole = [middle + up, middle + wide, middle - up, middle - wide];
+        cells = cells_inside(&whole, mask.width, mask.height);
+        cells.retain(|&i| mask.data[i] > 0.5);
+    }
+    if cells.len() < 4 {
         return UNSEEN_SKIN;
     }
     let channel = |c: usize| cells.iter().map(|&i| colours.lab[c].data[i]).collect::<Vec<_>>();
@@ -310,7 +328,7 @@ fn hand_zones(width: usize, height: usize, body: &Body) -> Plane {
 }
 
 struct OldClothInput<'a> {
-    cloth_likeness: Plane,
+    cloth_likeness: &'a Plane,
     mask: &'a Plane,
     body: &'a Body,
     skin: &'a Plane,
@@ -412,9 +430,4 @@ fn vote(cloth: &mut Plane, arm: &super::body::Arm, input: &OldClothInput) {
             );
         }
     }
-}
-
-/// Distance of every cell to the outline of the person, inside positive.
-pub fn depth_inside(mask: &Plane) -> Plane {
-    distance_to(mask, |v| v < 0.5)
 }

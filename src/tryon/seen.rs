@@ -10,7 +10,7 @@ use super::shading::{self, Tone};
 use super::silhouette::{Colours, silhouette};
 use super::uncover::{Scene, shifted};
 use super::{GarmentFit, Piece};
-use crate::filter::{GuideStatistics, Guided, combine, gaussian};
+use crate::filter::{GuideStatistics, Guided, combine, distance_to, gaussian};
 use crate::perception::Person;
 use crate::picture::{Picture, Pixels};
 use crate::plane::Plane;
@@ -36,6 +36,8 @@ pub struct SeenPerson {
     pub tone: Tone,
     /// Slow changes of L\* over the photo.
     slow_light: Plane,
+    inside: Plane,
+    outside: Plane,
     /// No shade at all.
     pub even: Plane,
     outline: Guided,
@@ -49,7 +51,10 @@ impl SeenPerson {
         let shoulder_width = person.shoulder_width() / grid.scale;
         let mask = silhouette(person, others, &grid, &colours, shoulder_width);
         let mut body = Body::read(person, &grid, &mask);
-        let parts = Parts::read(&colours, &mask, &mut body);
+        let (parts, (inside, outside)) = rayon::join(
+            || Parts::read(&colours, &mask, &mut body),
+            || (distance_to(&mask, |v| v < 0.5), distance_to(&mask, |v| v > 0.3)),
+        );
         let sw = body.shoulder_width;
         let guide = GuideStatistics::new(&colours.luma, ((0.012 * sw) as usize).max(2));
         let (folds, (outline, slow_light)) = rayon::join(
@@ -58,7 +63,7 @@ impl SeenPerson {
         );
         let tone = Tone::of_scene(&colours);
         let even = Plane::filled(grid.width, grid.height, 1.0);
-        Self { grid, colours, mask, body, parts, folds, tone, slow_light, even, outline, guide }
+        Self { grid, colours, mask, body, parts, folds, tone, slow_light, inside, outside, even, outline, guide }
     }
 
     /// Fits a piece and draws it onto `picture`, which started as a copy of `photo`.
@@ -83,6 +88,8 @@ impl SeenPerson {
             body: &self.body,
             parts: &self.parts,
             slow_light: &self.slow_light,
+            inside: &self.inside,
+            outside: &self.outside,
         }
     }
 

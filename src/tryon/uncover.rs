@@ -3,7 +3,7 @@
 
 use super::body::Body;
 use super::capsule::Capsule;
-use super::parts::{Parts, below_chin, depth_inside};
+use super::parts::{Parts, below_chin};
 use super::silhouette::Colours;
 use crate::filter::{
     combine, distance_to, doubled, gaussian, gaussian_where_all, halved, smoothstep,
@@ -45,6 +45,10 @@ pub struct Scene<'a> {
     pub parts: &'a Parts,
     /// Slow changes of L\* over the photo.
     pub slow_light: &'a Plane,
+    /// Distance to the outline for cells inside it.
+    pub inside: &'a Plane,
+    /// Distance to the outline for cells outside it.
+    pub outside: &'a Plane,
 }
 
 /// Colour that skin near the neck would have: the visible skin's, spread out.
@@ -68,12 +72,9 @@ pub fn skin_field(scene: &Scene) -> [Plane; 3] {
 
 /// Skin in the neckline, with the shade of the jaw and the rounding of the neck.
 pub fn neck(scene: &Scene, residue: &Plane, neckline: &Neckline, field: &[Plane; 3]) -> Fill {
-    let Scene { mask, body, .. } = scene;
+    let Scene { mask, body, inside, .. } = scene;
     let sw = body.shoulder_width;
-    let (zone, inside) = rayon::join(
-        || gaussian(&neck_zone(mask, body, neckline), 0.01 * sw),
-        || depth_inside(mask),
-    );
+    let zone = gaussian(&neck_zone(mask, body, neckline), 0.01 * sw);
     let alpha = combine(residue, &zone, |r, z| (1.4 * r).clamp(0.0, 1.0) * z);
     let shade = Plane::from_fn(mask.width, mask.height, |x, y| {
         let i = y * mask.width + x;
@@ -122,8 +123,9 @@ pub struct BareArms {
 
 /// Bare arms in place of old sleeves that are longer than the new ones.
 ///
-/// `covered` is the fraction of each arm that the new sleeves cover.
-pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> BareArms {
+/// `covered` is the fraction of each arm that the new sleeves cover; `straps` are the shoulder points of a
+/// garment without sleeves.
+pub fn bare_arms(scene: &Scene, covered: [f32; 2], straps: Option<[Vec2; 2]>) -> BareArms {
     let Scene { mask, body, parts, .. } = scene;
     let (width, height) = (mask.width, mask.height);
     let mut alpha = Plane::filled(width, height, 0.0);
@@ -137,7 +139,8 @@ pub fn bare_arms(scene: &Scene, covered: [f32; 2]) -> BareArms {
         let skin = own[side].or(own[1 - side]).map_or(face.map(|v| v * 0.95), |own| {
             std::array::from_fn(|c| 0.2 * face[c] + 0.8 * own[c])
         });
-        let bones = bare_bones(scene, side, covered[side]);
+        let mut bones = bare_bones(scene, side, covered[side]);
+        bones.extend(straps.map(|straps| bare_shoulder(scene, side, straps[side])));
         for bone in &bones {
             let radii = |factor: f32| bone.radii.map(|r| factor * r);
             Capsule { radii: radii(1.06), ..*bone }.paint(&mut zone);
@@ -174,6 +177,15 @@ fn bare_bones(scene: &Scene, side: usize, covered: f32) -> Vec<Capsule> {
         bones.push(Capsule::new(from, arm.wrist, at_elbow, 0.8 * fore));
     }
     bones.into_iter().map(|bone| bone.soft(0.012 * sw)).collect()
+}
+
+/// The bare shoulder between a strap and the arm.
+fn bare_shoulder(scene: &Scene, side: usize, strap: Vec2) -> Capsule {
+    let body = scene.body;
+    let sw = body.shoulder_width;
+    let arm = &body.arm[side];
+    let radius = (0.8 * arm.tip.distance(arm.joint)).clamp(0.08 * sw, 0.135 * sw);
+    Capsule::new(strap + body.down * radius, arm.joint, radius, radius).soft(0.012 * sw)
 }
 
 fn paint_arm(
@@ -279,9 +291,8 @@ pub fn background(
     covered: &Plane,
     axial_limit: f32,
 ) -> Option<Fill> {
-    let Scene { colours, mask, body, parts, .. } = scene;
+    let Scene { colours, mask, body, parts, inside, outside, .. } = scene;
     let sw = body.shoulder_width;
-    let (inside, outside) = rayon::join(|| depth_inside(mask), || distance_to(mask, |v| v > 0.3));
     let known = outside.map(|d| (d > 0.06 * sw) as u8 as f32);
     if known.data.iter().sum::<f32>() < 0.02 * known.data.len() as f32 {
         return None;
@@ -304,7 +315,7 @@ pub fn background(
             * (1.0 - parts.hair.data[i])
     });
     let colour = push_pull(&colours.rgb, &known);
-    let left_over = left_over_outside(scene, &colour, &outside, covered, axial_limit);
+    let left_over = left_over_outside(scene, &colour, covered, axial_limit);
     if alpha.data.iter().all(|&a| a < 0.2) && left_over.is_none() {
         return None;
     }
@@ -329,11 +340,10 @@ pub fn background(
 fn left_over_outside(
     scene: &Scene,
     plate: &[Plane; 3],
-    outside: &Plane,
     covered: &Plane,
     axial_limit: f32,
 ) -> Option<Plane> {
-    let Scene { colours, mask, body, parts, .. } = scene;
+    let Scene { colours, mask, body, parts, outside, .. } = scene;
     let sw = body.shoulder_width;
     let differs = |i: usize| {
         let distance = |c: usize| (colours.rgb[c].data[i] - plate[c].data[i]).powi(2);
@@ -377,7 +387,7 @@ fn left_over_outside(
 
 /// Background in place of hair that stands out above a hat's band.
 pub fn hair_above(scene: &Scene, band: Vec2, cover: &Plane) -> Option<Fill> {
-    let Scene { colours, mask, body, .. } = scene;
+    let Scene { colours, mask, body, outside, .. } = scene;
     let face = &body.face;
     let reach = 2.6 * face.width.max(1.6 * face.height);
     let alpha = Plane::from_fn(mask.width, mask.height, |x, y| {
@@ -387,7 +397,6 @@ pub fn hair_above(scene: &Scene, band: Vec2, cover: &Plane) -> Option<Fill> {
         let i = y * mask.width + x;
         near * above * smoothstep(mask.data[i], 0.05, 0.5) * (1.0 - cover.data[i])
     });
-    let outside = distance_to(mask, |v| v > 0.04);
     let known = outside.map(|d| (d > 0.05 * face.height) as u8 as f32);
     if known.data.iter().sum::<f32>() < 0.02 * known.data.len() as f32 {
         return None;

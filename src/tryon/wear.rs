@@ -1,6 +1,7 @@
 //! How each kind of garment is worn: patches, gaps to fill, what stays in front, in drawing order.
 
 use super::Piece;
+use super::capsule::Capsule;
 use super::cloth::Layer;
 use super::head;
 use super::lower;
@@ -92,7 +93,8 @@ impl SeenPerson {
             all.extend(wide_sleeves.iter().flatten());
             self.cover(&all, None)
         };
-        let gaps = self.fill_gaps(&torso, covered, &cover, &reached);
+        let straps = sleeves.iter().all(Option::is_none).then_some(torso.shoulder);
+        let gaps = self.fill_gaps(&torso, covered, straps, &cover, &reached);
 
         let above_trunk = combine(&gaps.front.head, &gaps.front.arms, f32::max);
         let above_sleeves = combine(&gaps.front.head, &gaps.front.hands, f32::max);
@@ -149,6 +151,7 @@ impl SeenPerson {
         &self,
         torso: &TorsoFit,
         covered: [f32; 2],
+        straps: Option<[Vec2; 2]>,
         cover: &Plane,
         reached: &Plane,
     ) -> Gaps {
@@ -166,7 +169,7 @@ impl SeenPerson {
         };
         let (neck, arms) = rayon::join(
             || uncover::neck(&scene, &residue, &neckline, &uncover::skin_field(&scene)),
-            || uncover::bare_arms(&scene, covered),
+            || uncover::bare_arms(&scene, covered, straps),
         );
         let neck_zone = uncover::neck_zone(&self.mask, &self.body, &neckline);
         // Cloth is continued over old cloth beside it, except where skin is to show.
@@ -204,11 +207,16 @@ impl SeenPerson {
         let scene = self.scene();
         let front = uncover::in_front(&scene, [0.06; 2]);
         let waist = 0.84 * self.body.torso_length;
+        // A top that hangs over the waist stays in front down to its own hem, if its colours tell it from what
+        // the legs wear.
+        let hangs = if self.legs_look_like_the_top() { waist + 0.13 * sw } else { 1.5 * self.body.torso_length };
         let hidden = Plane::from_fn(width, height, |x, y| {
             let i = y * width + x;
             let (axial, _) = self.body.parts(Vec2::new(x as f32 + 0.5, y as f32 + 0.5));
-            let top_hem = 1.0 - smoothstep(axial, waist + 0.10 * sw, waist + 0.16 * sw);
-            let top = self.parts.old_cloth.data[i] * top_hem;
+            let above = 1.0 - smoothstep(axial, hangs - 0.03 * sw, hangs + 0.03 * sw);
+            let like = smoothstep(self.parts.top_likeness.data[i], 0.3, 0.6);
+            let surely = 1.0 - smoothstep(axial, waist + 0.10 * sw, waist + 0.16 * sw);
+            let top = above * like.max(surely * self.parts.old_cloth.data[i]);
             front.arms.data[i].max(top)
         });
         let hidden_sharp = self.sharpened(&hidden);
@@ -216,7 +224,7 @@ impl SeenPerson {
             let i = y * width + x;
             let (axial, _) = self.body.parts(Vec2::new(x as f32 + 0.5, y as f32 + 0.5));
             let below = smoothstep(axial, waist, waist + 0.08 * sw);
-            below * self.mask.data[i] * (1.0 - front.arms.data[i])
+            below * self.mask.data[i] * (1.0 - hidden.data[i])
         }));
         let mut steps = vec![Step::Shadow { strength: self.contact_shadow(&cover) }];
         for patch in &patches {
@@ -234,6 +242,14 @@ impl SeenPerson {
         }
         steps.push(Step::Shadow { strength: self.cast_by(&front.arms, &cover, 0.25) });
         Drawing { steps, cover, patches }
+    }
+
+    fn legs_look_like_the_top(&self) -> bool {
+        self.body.leg.iter().any(|leg| {
+            let (from, to) = (leg.hip.lerp(leg.knee, 0.45), leg.hip.lerp(leg.knee, 0.95));
+            let radius = 0.10 * self.body.shoulder_width;
+            Capsule::new(from, to, radius, radius).mean(&self.parts.top_likeness, &self.mask) > 0.3
+        })
     }
 
     fn hat<'a>(&'a self, fit: head::HatFit, piece: &'a Piece) -> Drawing<'a> {
