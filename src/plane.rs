@@ -25,7 +25,7 @@ impl Plane {
 
     /// A plane from a rule on the pixel's column and row. Large planes are filled by all threads.
     pub fn from_fn(width: usize, height: usize, rule: impl Fn(usize, usize) -> f32 + Sync) -> Self {
-        const ROWS: usize = 16;
+        const ROWS: usize = 40;
         let mut data = vec![0.0; width * height];
         if width > 0 {
             let fill = |(band, rows): (usize, &mut [f32])| {

@@ -66,8 +66,7 @@ fn blur_rows<const N: usize>(source: &[f32], target: &mut [f32], width: usize, r
     assert!(source.len() == N * width && target.len() == N * width);
     let last = width - 1;
     let norm = 1.0 / (2 * radius + 1) as f32;
-    let mut sums: [f32; N] =
-        std::array::from_fn(|row| source[row * width] * (radius + 1) as f32);
+    let mut sums: [f32; N] = std::array::from_fn(|row| source[row * width] * (radius + 1) as f32);
     for ahead in 1..=radius {
         let x = ahead.min(last);
         sums.iter_mut().enumerate().for_each(|(row, sum)| *sum += source[row * width + x]);

@@ -45,8 +45,6 @@ pub struct HatFit {
     pub patch: Patch,
     /// Middle of the band on the forehead.
     pub band: Vec2,
-    /// Half width of the head there.
-    pub half_width: f32,
 }
 
 /// A hat: the band goes round the head a little above the brows.
@@ -58,24 +56,33 @@ pub fn fit_hat(garment: &Hat, size: Vec2, body: &Body, mask: &Plane) -> HatFit {
         up = -up;
     }
     let eyes = face.eyes();
-    let forehead = eyes + up * 0.62 * face.height;
+    let forehead = eyes + up * 0.52 * face.height;
     let model = 0.5 * (1.04 * face.width).max(1.75 * face.height);
     let reach: [f32; 2] = std::array::from_fn(|side| {
         ray(mask, forehead, across * SIGN[side], 0.3 * model, 2.0 * model)
             .unwrap_or(model)
-            .clamp(0.85 * model, 1.15 * model)
+            .clamp(0.95 * model, 1.2 * model)
     });
     let half_width = 0.5 * (reach[0] + reach[1]);
     let band = forehead + across * 0.5 * (reach[1] - reach[0]);
     let [left, right] = garment.band;
     let scale = 2.0 * 1.06 * half_width / (right.x - left.x).abs().max(1.0);
     let centre = left.midpoint(right);
+    // A soft hat takes the height of the head: it is stretched round it and gives way above it.
+    let head = ray(mask, forehead, up, 0.2 * face.height, 3.0 * face.height)
+        .unwrap_or(1.1 * face.height)
+        .clamp(0.8 * face.height, 1.6 * face.height);
+    let crown = ((centre.y - garment.crown.y) * scale).max(1.0);
+    let upwards = scale * (1.3 * head).min(crown) / crown;
+    // Nothing hangs over the eyes.
+    let lowest = (size.y - centre.y) * upwards;
+    let band = band + up * (lowest - 0.28 * face.height).max(0.0);
     let place = |p: Vec2| {
-        let from = (p - centre) * scale;
-        band + across * from.x - up * from.y
+        let from = p - centre;
+        band + across * (from.x * scale) - up * (from.y * upwards)
     };
     let corners =
         [Vec2::ZERO, Vec2::new(size.x, 0.0), Vec2::new(0.0, size.y), Vec2::new(size.x, size.y)];
     let patch = Patch::new(2, corners.to_vec(), corners.map(place).to_vec());
-    HatFit { patch, band, half_width }
+    HatFit { patch, band }
 }

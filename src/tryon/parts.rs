@@ -26,14 +26,15 @@ pub struct Parts {
     pub hands: Plane,
     /// Colours of the top that is worn, anywhere on the person.
     pub top_likeness: Plane,
-    /// Median L\*a\*b\* of the face.
-    pub skin_colour: [f32; 3],
+    /// Median L\*a\*b\* of the lighter half of the face: what skin in the light looks like.
+    pub lit_skin: [f32; 3],
     /// Light from the image right (positive) or left, −1..1, from the two halves of the face.
     pub light: f32,
 }
 
 struct SkinModel {
     colour: [f32; 3],
+    lit: [f32; 3],
     spread: [f32; 3],
     light: f32,
     cells: Vec<usize>,
@@ -42,6 +43,7 @@ struct SkinModel {
 /// An everyday skin, used where the face is not in the picture: mid-tone, with wide spread.
 const UNSEEN_SKIN: SkinModel = SkinModel {
     colour: [58.0, 14.0, 18.0],
+    lit: [62.0, 14.0, 18.0],
     spread: [24.0, 6.0, 7.0],
     light: 0.0,
     cells: Vec::new(),
@@ -61,38 +63,53 @@ impl Parts {
             })
             .collect();
 
-        let seeds = cloth_seeds(mask, body, &raw_skin);
+        let learn = |samples: Vec<(usize, f32)>, least: f32, passes: usize| {
+            LabHistogram::of(samples.into_iter(), least, passes)
+        };
         let weighted = |plane: &Plane| {
             let cells = plane.data.iter().enumerate().filter(|(_, w)| **w > 0.0);
             cells.map(|(i, &w)| (bins[i] as usize, w)).collect::<Vec<_>>()
         };
-        let cloth = LabHistogram::of(weighted(&seeds).into_iter(), 20.0, 1);
-        let face = LabHistogram::of(model.cells.iter().map(|&i| (bins[i] as usize, 1.0)), 8.0, 3);
-        let crown = hair_seeds(mask, body, &raw_skin);
-        let least = 0.015 * sw * sw;
-        let hair_colours = LabHistogram::of(weighted(&crown).into_iter(), least, 1);
-
+        let faces = model.cells.iter().map(|&i| (bins[i] as usize, 1.0)).collect();
+        let radius = ((0.02 * sw) as usize).max(2);
+        let seen: &Body = body;
+        let ((cloth, face), ((hair_colours, crown), guide)) = rayon::join(
+            || {
+                let seeds = cloth_seeds(mask, seen, &raw_skin);
+                (learn(weighted(&seeds), 20.0, 1), learn(faces, 8.0, 3))
+            },
+            || {
+                let crown = hair_seeds(mask, seen, &raw_skin);
+                let colours_of_hair = learn(weighted(&crown), 0.015 * sw * sw, 1);
+                ((colours_of_hair, crown), GuideStatistics::new(&colours.luma, radius))
+            },
+        );
         let share = |histogram: &Option<LabHistogram>, i: usize| {
             histogram.as_ref().map_or(0.0, |h| h.share(bins[i] as usize)) + 2e-5
         };
-        let mut skin = raw_skin.clone();
-        let mut cloth_likeness = Plane::filled(width, height, 0.0);
-        let mut hair_likeness = Plane::filled(width, height, 0.0);
-        for i in 0..width * height {
-            let of_cloth = share(&cloth, i);
-            let of_hair = share(&hair_colours, i);
-            cloth_likeness.data[i] =
-                of_cloth / (of_cloth + 0.5 * of_hair + 0.016 * raw_skin.data[i]) * mask.data[i];
-            hair_likeness.data[i] =
-                if hair_colours.is_some() { of_hair / (of_hair + 1.5 * of_cloth) } else { 0.0 };
-            if face.is_some() {
-                let of_face = share(&face, i);
-                skin.data[i] *= smoothstep(of_face / (of_face + of_cloth + 5e-5), 0.15, 0.5);
+        let map = |rule: &(dyn Fn(usize) -> f32 + Sync)| {
+            Plane::from_fn(width, height, |x, y| rule(y * width + x))
+        };
+        let cloth_likeness = map(&|i| {
+            let (of_cloth, of_hair) = (share(&cloth, i), share(&hair_colours, i));
+            of_cloth / (of_cloth + 0.5 * of_hair + 0.016 * raw_skin.data[i]) * mask.data[i]
+        });
+        let hair_likeness = map(&|i| {
+            let (of_cloth, of_hair) = (share(&cloth, i), share(&hair_colours, i));
+            if hair_colours.is_some() { of_hair / (of_hair + 1.5 * of_cloth) } else { 0.0 }
+        });
+        let skin = map(&|i| {
+            if face.is_none() || raw_skin.data[i] == 0.0 {
+                return raw_skin.data[i];
             }
-        }
-        let guide = GuideStatistics::new(&colours.luma, ((0.02 * sw) as usize).max(2));
-        let cloth_likeness = Guided::fit(&guide, &cloth_likeness, 2e-3).on(&colours.luma);
-        let hair = connected_hair(&hair_likeness, &skin, &crown, mask, &guide, &colours.luma);
+            let (of_face, of_cloth) = (share(&face, i), share(&cloth, i));
+            let rival = smoothstep(of_face / (of_face + of_cloth + 5e-5), 0.15, 0.5);
+            raw_skin.data[i] * rival
+        });
+        let (cloth_likeness, hair) = rayon::join(
+            || Guided::fit(&guide, &cloth_likeness, 2e-3).on(&colours.luma),
+            || connected_hair(&hair_likeness, &skin, &crown, mask, &guide, &colours.luma),
+        );
         doubt_hidden_wrists(body, &skin, mask);
 
         let hands = hand_zones(width, height, body);
@@ -110,7 +127,7 @@ impl Parts {
             old_cloth,
             hands,
             top_likeness: cloth_likeness,
-            skin_colour: model.colour,
+            lit_skin: model.lit,
             light: model.light,
         }
     }
@@ -177,6 +194,11 @@ fn skin_model(colours: &Colours, mask: &Plane, body: &Body) -> SkinModel {
     }
     let channel = |c: usize| cells.iter().map(|&i| colours.lab[c].data[i]).collect::<Vec<_>>();
     let colour = [0, 1, 2].map(|c| median_of(channel(c)));
+    let lit = {
+        let lighter = |&&i: &&usize| colours.lab[0].data[i] >= colour[0];
+        let lab = |c: usize| cells.iter().filter(lighter).map(move |&i| colours.lab[c].data[i]);
+        [0, 1, 2].map(|c| median_of(lab(c).collect()))
+    };
     let floor = [22.0, 5.0, 6.0];
     let spread = [0, 1, 2].map(|c| {
         let deviation = channel(c).into_iter().map(|v| (v - colour[c]).abs()).collect();
@@ -195,20 +217,20 @@ fn skin_model(colours: &Colours, mask: &Plane, body: &Body) -> SkinModel {
         (Some(right), Some(left)) => ((right - left) / 30.0).clamp(-1.0, 1.0),
         _ => 0.0,
     };
-    SkinModel { colour, spread, light, cells }
+    SkinModel { colour, lit, spread, light, cells }
 }
 
 fn skin_likeness(colours: &Colours, model: &SkinModel) -> Plane {
-    let mut skin = Plane::filled(colours.luma.width, colours.luma.height, 0.0);
-    for (i, cell) in skin.data.iter_mut().enumerate() {
+    let width = colours.luma.width;
+    Plane::from_fn(width, colours.luma.height, |x, y| {
+        let i = y * width + x;
         let mut distance = 0.0;
         for c in 0..3 {
             let d = (colours.lab[c].data[i] - model.colour[c]) / model.spread[c];
             distance += d * d;
         }
-        *cell = if distance > 20.0 { 0.0 } else { (-0.5 * distance).exp() };
-    }
-    skin
+        if distance > 20.0 { 0.0 } else { (-0.5 * distance).exp() }
+    })
 }
 
 /// Cells that surely show the clothes of the trunk: between shoulders and seven tenths of the trunk.

@@ -49,7 +49,10 @@ impl SeenPerson {
     pub fn look(photo: &Picture, person: &Person, others: &[Person], grid: Grid) -> Self {
         let colours = colours_on(photo, &grid);
         let shoulder_width = person.shoulder_width() / grid.scale;
-        let mask = silhouette(person, others, &grid, &colours, shoulder_width);
+        let (mask, (tone, slow_light)) = rayon::join(
+            || silhouette(person, others, &grid, &colours, shoulder_width),
+            || (Tone::of_scene(&colours), gaussian(&colours.lab[0], 0.06 * shoulder_width)),
+        );
         let mut body = Body::read(person, &grid, &mask);
         let (parts, (inside, outside)) = rayon::join(
             || Parts::read(&colours, &mask, &mut body),
@@ -57,13 +60,26 @@ impl SeenPerson {
         );
         let sw = body.shoulder_width;
         let guide = GuideStatistics::new(&colours.luma, ((0.012 * sw) as usize).max(2));
-        let (folds, (outline, slow_light)) = rayon::join(
+        let (folds, outline) = rayon::join(
             || shading::folds(&colours, &parts, &mask, sw),
-            || (Guided::fit(&guide, &mask, 1e-4), gaussian(&colours.lab[0], 0.06 * sw)),
+            || Guided::fit(&guide, &mask, 1e-4),
         );
-        let tone = Tone::of_scene(&colours);
         let even = Plane::filled(grid.width, grid.height, 1.0);
-        Self { grid, colours, mask, body, parts, folds, tone, slow_light, inside, outside, even, outline, guide }
+        Self {
+            grid,
+            colours,
+            mask,
+            body,
+            parts,
+            folds,
+            tone,
+            slow_light,
+            inside,
+            outside,
+            even,
+            outline,
+            guide,
+        }
     }
 
     /// Fits a piece and draws it onto `picture`, which started as a copy of `photo`.

@@ -83,10 +83,8 @@ fn bin(lab: &[Plane; 3], i: usize) -> usize {
 /// Bayes' rule with colour histograms of what is surely person and surely background, in a band along
 /// the outline only.
 fn decide_by_colour(fused: &Plane, lab: &[Plane; 3], shoulder_width: f32) -> Plane {
-    let (outside, inside) = rayon::join(
-        || distance_to(fused, |v| v >= 0.5),
-        || distance_to(fused, |v| v < 0.5),
-    );
+    let (outside, inside) =
+        rayon::join(|| distance_to(fused, |v| v >= 0.5), || distance_to(fused, |v| v < 0.5));
     let count = BINS.iter().product();
     let (mut person, mut background) = (vec![0.0f32; count], vec![0.0f32; count]);
     let bins: Vec<u16> = (0..fused.data.len()).map(|i| bin(lab, i) as u16).collect();

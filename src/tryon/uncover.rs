@@ -63,7 +63,7 @@ pub fn skin_field(scene: &Scene) -> [Plane; 3] {
         let sure = parts.skin.data[i] > 0.45 && parts.hair.data[i] < 0.3;
         if near && sure { mask.data[i] } else { 0.0 }
     });
-    let everyday = srgb_from_lab(parts.skin_colour);
+    let everyday = srgb_from_lab(parts.lit_skin);
     {
         let [red, green, blue] = &colours.rgb;
         gaussian_where_all([red, green, blue], &weight, 0.16 * sw, everyday.map(|v| v * 0.97))
@@ -132,12 +132,16 @@ pub fn bare_arms(scene: &Scene, covered: [f32; 2], straps: Option<[Vec2; 2]>) ->
     let mut zone = Plane::filled(width, height, 0.0);
     let mut surroundings = Plane::filled(width, height, 0.0);
     let mut colour: [Plane; 3] = std::array::from_fn(|_| Plane::filled(width, height, 0.0));
-    let face = srgb_from_lab(parts.skin_colour);
+    let face = srgb_from_lab(parts.lit_skin);
     let own: [Option<[f32; 3]>; 2] =
         std::array::from_fn(|side| arm_colour(scene, side, body.arm[side].fore_radius));
     for side in 0..2 {
-        let skin = own[side].or(own[1 - side]).map_or(face.map(|v| v * 0.95), |own| {
-            std::array::from_fn(|c| 0.2 * face[c] + 0.8 * own[c])
+        let seen = match own {
+            [Some(a), Some(b)] => Some(std::array::from_fn(|c| 0.5 * (a[c] + b[c]))),
+            [a, b] => a.or(b),
+        };
+        let skin = seen.map_or(face.map(|v| v * 0.95), |seen: [f32; 3]| {
+            std::array::from_fn(|c| 0.2 * face[c] + 0.8 * seen[c])
         });
         let mut bones = bare_bones(scene, side, covered[side]);
         bones.extend(straps.map(|straps| bare_shoulder(scene, side, straps[side])));

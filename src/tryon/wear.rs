@@ -84,30 +84,38 @@ impl SeenPerson {
             std::array::from_fn(|side| sleeves[side].as_ref().map_or(0.06, |s| s.coverage));
         let mut patches = vec![&torso.patch];
         patches.extend(sleeves.iter().flatten().map(|s| &s.patch));
-        let cover = self.cover(&patches, Some(&piece.cloth));
         let wide_torso = torso.patch.widened(0.16 * sw, 0.5);
         let wide_sleeves: [Option<Patch>; 2] =
             std::array::from_fn(|s| Some(sleeves[s].as_ref()?.patch.widened(0.14 * sw, 0.6)));
-        let reached = {
-            let mut all = vec![&wide_torso];
-            all.extend(wide_sleeves.iter().flatten());
-            self.cover(&all, None)
-        };
+        let mut wide = vec![&wide_torso];
+        wide.extend(wide_sleeves.iter().flatten());
+        let (cover, (reached, of_trunk)) = rayon::join(
+            || self.cover(&patches, Some(&piece.cloth)),
+            || (self.cover(&wide, None), self.cover(&[&torso.patch], Some(&piece.cloth))),
+        );
         let straps = sleeves.iter().all(Option::is_none).then_some(torso.shoulder);
         let gaps = self.fill_gaps(&torso, covered, straps, &cover, &reached);
 
         let above_trunk = combine(&gaps.front.head, &gaps.front.arms, f32::max);
         let above_sleeves = combine(&gaps.front.head, &gaps.front.hands, f32::max);
-        let (trunk_front, sleeve_front) =
-            rayon::join(|| self.sharpened(&above_trunk), || self.sharpened(&above_sleeves));
+        let arms = combine(&gaps.front.arms, &gaps.arms.alpha, f32::max);
+        let ((trunk_front, sleeve_front), (contact, (by_arms, by_head))) = rayon::join(
+            || rayon::join(|| self.sharpened(&above_trunk), || self.sharpened(&above_sleeves)),
+            || {
+                let below = || self.cast_by(&gaps.front.head, &cover, 0.22);
+                rayon::join(
+                    || self.contact_shadow(&cover),
+                    || rayon::join(|| self.cast_by(&arms, &cover, 0.28), below),
+                )
+            },
+        );
         let mut steps: Vec<Step> = gaps
             .fills
             .into_iter()
             .map(|Fill { alpha, colour }| Step::Fill { alpha, colour })
             .collect();
-        steps.push(Step::Shadow { strength: self.contact_shadow(&cover) });
+        steps.push(Step::Shadow { strength: contact });
         // A sleeve must not run on over the trunk of its own garment.
-        let of_trunk = self.cover(&[&torso.patch], Some(&piece.cloth));
         let beside = Arc::new(combine(&gaps.spill, &of_trunk, |s, t| s * (1.0 - t)));
         let spill = Arc::new(gaps.spill);
         steps.push(self.cloth_step(
@@ -121,9 +129,8 @@ impl SeenPerson {
                 spill_until: 0.99,
             },
         ));
-        let arms = combine(&gaps.front.arms, &gaps.arms.alpha, f32::max);
-        steps.push(Step::Shadow { strength: self.cast_by(&arms, &cover, 0.28) });
-        steps.push(Step::Shadow { strength: self.cast_by(&gaps.front.head, &cover, 0.22) });
+        steps.push(Step::Shadow { strength: by_arms });
+        steps.push(Step::Shadow { strength: by_head });
         steps.push(Step::Fill { alpha: gaps.arms.alpha, colour: gaps.arms.colour });
         // The farther arm first.
         let mut order = [0, 1];
@@ -167,9 +174,12 @@ impl SeenPerson {
             half_width: torso.collar[0].distance(torso.collar[1]) * 0.5,
             depth: torso.neckline_depth,
         };
-        let (neck, arms) = rayon::join(
+        let (neck, (arms, front)) = rayon::join(
             || uncover::neck(&scene, &residue, &neckline, &uncover::skin_field(&scene)),
-            || uncover::bare_arms(&scene, covered, straps),
+            || {
+                let arms = uncover::bare_arms(&scene, covered, straps);
+                (arms, uncover::in_front(&scene, covered))
+            },
         );
         let neck_zone = uncover::neck_zone(&self.mask, &self.body, &neckline);
         // Cloth is continued over old cloth beside it, except where skin is to show.
@@ -191,7 +201,6 @@ impl SeenPerson {
             let cloth = reached.data[i] * (1.0 - arms.surroundings.data[i]);
             cloth.max(cover.data[i]).max(arms.zone.data[i]).max(neck_zone.data[i])
         });
-        let front = uncover::in_front(&scene, covered);
         let mut fills = Vec::new();
         fills.extend(uncover::background(&scene, &residue, &kept, torso.hem_axial));
         fills.push(neck);
@@ -209,7 +218,11 @@ impl SeenPerson {
         let waist = 0.84 * self.body.torso_length;
         // A top that hangs over the waist stays in front down to its own hem, if its colours tell it from what
         // the legs wear.
-        let hangs = if self.legs_look_like_the_top() { waist + 0.13 * sw } else { 1.5 * self.body.torso_length };
+        let hangs = if self.legs_look_like_the_top() {
+            waist + 0.13 * sw
+        } else {
+            1.5 * self.body.torso_length
+        };
         let hidden = Plane::from_fn(width, height, |x, y| {
             let i = y * width + x;
             let (axial, _) = self.body.parts(Vec2::new(x as f32 + 0.5, y as f32 + 0.5));
@@ -226,7 +239,9 @@ impl SeenPerson {
             let below = smoothstep(axial, waist, waist + 0.08 * sw);
             below * self.mask.data[i] * (1.0 - hidden.data[i])
         }));
-        let mut steps = vec![Step::Shadow { strength: self.contact_shadow(&cover) }];
+        let shown = combine(&cover, &hidden, |c, h| c * (1.0 - h));
+        let contact = combine(&self.contact_shadow(&shown), &hidden, |s, h| s * (1.0 - h));
+        let mut steps = vec![Step::Shadow { strength: contact }];
         for patch in &patches {
             steps.push(self.cloth_step(
                 piece,
