@@ -145,6 +145,15 @@ const SMALLEST_SHOULDERS: f32 = 14.0;
 /// # Errors
 /// When there is nobody, or the body cannot be seen as the pieces need it.
 pub fn dress(photo: &Picture, people: &[Person], pieces: &[Piece]) -> Result<Dressed, TryonError> {
+    // On a thread of the pool, the many small parallel loops start without waking one each time.
+    rayon::scope(|_| dress_on_this_thread(photo, people, pieces))
+}
+
+fn dress_on_this_thread(
+    photo: &Picture,
+    people: &[Person],
+    pieces: &[Piece],
+) -> Result<Dressed, TryonError> {
     let (person, others) = people.split_first().ok_or(TryonError::NoPerson)?;
     check_view(person, photo, pieces)?;
     let grid = Grid::around(person, photo.width, photo.height, extent(pieces));
