@@ -1,7 +1,7 @@
 # The commands of this project; `make help` lists them.
 
-cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vitrine
-person := $(cache)/samples/charles.jpg
+models := $(or $(VITRINE_MODELS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vitrine/models)
+person := $(models)/samples/charles.jpg
 garment := garments/tee-red-print.png
 # Without --package, so that features are resolved as for the tests and tract is built once.
 vitrine := cargo run --release --locked --quiet --
@@ -44,5 +44,5 @@ cross: ## build the program for 64-bit Arm
 	@targets/cross/setup.sh
 	@targets/cross/build.sh
 
-sheet: ## the README's contact sheet
-	@echo "MERGE: the command that makes docs/sheet.jpg" && false
+sheet: ## the README's contact sheet, docs/sheet.jpg
+	cargo run --release --locked --quiet --example sheet -- docs/sheet.jpg
