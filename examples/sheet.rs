@@ -86,7 +86,9 @@ impl Sheet {
         let top = row * CELL.1 + (CELL.1 - height) / 2;
         for y in 0..height {
             let to = ((top + y) * self.columns * CELL.0 + left) * 3;
-            for (out, value) in self.rgb[to..to + width * 3].iter_mut().zip(&values[y * width * 3..]) {
+            for (out, value) in
+                self.rgb[to..to + width * 3].iter_mut().zip(&values[y * width * 3..])
+            {
                 *out = (value + 0.5) as u8;
             }
         }

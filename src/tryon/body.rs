@@ -331,7 +331,9 @@ impl Body {
         let across = Vec2::new(-self.face.up.y, self.face.up.x);
         let reach =
             |direction: Vec2| ray(mask, from, direction, 0.05 * sw, 0.4 * sw).unwrap_or(0.19 * sw);
-        (0.5 * (reach(across) + reach(-across))).clamp(0.15 * sw, 0.24 * sw)
+        // A high collar hides the neck; it is no wider than this share of the head.
+        let widest = 0.44 * self.face.width.max(1.25 * self.face.height);
+        (0.5 * (reach(across) + reach(-across))).min(widest).clamp(0.13 * sw, 0.24 * sw)
     }
 
     /// Lateral distance of the armpit at an axial distance: the inner edge of the arm where it hangs before

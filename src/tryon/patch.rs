@@ -135,6 +135,29 @@ impl Patch {
         wide
     }
 
+    /// Adds a row above the first: `reach` further up on the target, mirrored back into the garment on the
+    /// source by `mirror` of the neighbouring cell. Its v is −1.
+    pub fn raised(&self, reach: f32, mirror: f32) -> Self {
+        let n = self.columns;
+        let mut high = Self {
+            columns: n,
+            source: (0..n)
+                .map(|i| self.source[i] + (self.source[i + n] - self.source[i]) * mirror)
+                .collect(),
+            target: (0..n)
+                .map(|i| {
+                    let up = (self.target[i] - self.target[i + n]).normalize_or_zero();
+                    self.target[i] + up * reach
+                })
+                .collect(),
+            parameters: (0..n).map(|i| Vec2::new(self.parameters[i].x, -1.0)).collect(),
+        };
+        high.source.extend_from_slice(&self.source);
+        high.target.extend_from_slice(&self.target);
+        high.parameters.extend_from_slice(&self.parameters);
+        high
+    }
+
     /// Share of the triangles whose target has the other orientation than their source.
     pub fn folded(&self) -> f32 {
         let corner = |points: &[Vec2], i: usize| points[i].to_array();

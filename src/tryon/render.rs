@@ -163,11 +163,15 @@ fn draw_band<T: Channel>(
                         continue;
                     };
                     touched = true;
+                    // Cells are coarse: their soft rim is drawn half as wide.
+                    for value in &mut lines[0][span.clone()] {
+                        *value = (2.0 * *value - 0.5).clamp(0.0, 1.0);
+                    }
                     for (c, plane) in fill.iter().enumerate() {
                         columns.expand_span(plane, at, grid_line, &mut lines[1], &span);
                         for x in span.clone() {
                             let pixel = &mut colour[(row * n + x) * 3 + c];
-                            *pixel += (lines[1][x] - *pixel) * lines[0][x].min(1.0);
+                            *pixel += (lines[1][x] - *pixel) * lines[0][x];
                         }
                     }
                 }
@@ -266,10 +270,11 @@ fn cloth_line(
             continue;
         }
         let (colour, own) = step.cloth.sample(step.layer.level, sx, sy);
-        let mut alpha = if (0.0..=1.0).contains(&u) { own } else { 0.0 };
+        let mut alpha = if (0.0..=1.0).contains(&u) && v >= 0.0 { own } else { 0.0 };
         if spills && v < step.spill_until {
             let inside = outline_slope[x] * line.luma[x] + outline_offset[x];
-            let inside = ((inside - 0.35) / 0.35).clamp(0.0, 1.0);
+            // A little over the outline, or its soft edge would keep the old colour.
+            let inside = ((inside - 0.12) / 0.30).clamp(0.0, 1.0);
             alpha = alpha.max(spill[x] * inside);
         }
         if step.fade_in[1] > step.fade_in[0] {

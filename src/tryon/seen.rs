@@ -125,12 +125,14 @@ impl SeenPerson {
             rasterise(&patch.vertices(|p| p), patch.columns, &mut map, band);
             let level = cloth.map_or(0, |cloth| cloth.level_for(patch.scale()));
             for (cell, texel) in cover.data.iter_mut().zip(&map) {
-                let [x, y, u, _] = *texel;
+                let [x, y, u, v] = *texel;
                 if x.is_nan() {
                     continue;
                 }
                 let alpha = match cloth {
-                    Some(cloth) if (0.0..=1.0).contains(&u) => cloth.sample(level, x, y).1,
+                    Some(cloth) if (0.0..=1.0).contains(&u) && v >= 0.0 => {
+                        cloth.sample(level, x, y).1
+                    }
                     Some(_) => 0.0,
                     None => 1.0,
                 };

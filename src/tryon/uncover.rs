@@ -71,11 +71,21 @@ pub fn skin_field(scene: &Scene) -> [Plane; 3] {
 }
 
 /// Skin in the neckline, with the shade of the jaw and the rounding of the neck.
-pub fn neck(scene: &Scene, residue: &Plane, neckline: &Neckline, field: &[Plane; 3]) -> Fill {
-    let Scene { mask, body, inside, .. } = scene;
+pub fn neck(scene: &Scene, neckline: &Neckline, field: &[Plane; 3]) -> Fill {
+    let Scene { mask, body, inside, parts, .. } = scene;
     let sw = body.shoulder_width;
-    let zone = gaussian(&neck_zone(mask, body, neckline), 0.01 * sw);
-    let alpha = combine(residue, &zone, |r, z| (1.4 * r).clamp(0.0, 1.0) * z);
+    // Skin goes on under the new collar, and a little over the rim of the old one.
+    let zone = combine(
+        &neck_zone(mask, body, neckline),
+        &beside_neck(mask, body, neckline),
+        |zone, beside| zone * (1.0 - beside),
+    );
+    let old = Plane::from_fn(mask.width, mask.height, |x, y| {
+        let i = y * mask.width + x;
+        parts.old_cloth.data[i] * mask.data[i] * zone.data[i]
+    });
+    let alpha = combine(&gaussian(&old, 0.8), &zone, |old, zone| (2.2 * old).min(1.0) * zone);
+    let alpha = combine(&alpha, &parts.hair, |a, hair| a * (1.0 - smoothstep(hair, 0.1, 0.5)));
     let shade = Plane::from_fn(mask.width, mask.height, |x, y| {
         let i = y * mask.width + x;
         if alpha.data[i] == 0.0 {
@@ -99,6 +109,27 @@ pub fn neck(scene: &Scene, residue: &Plane, neckline: &Neckline, field: &[Plane;
     Fill { alpha, colour }
 }
 
+/// 1 beside the neck above the collar's ends, where only an old collar can stand out.
+pub fn beside_neck(mask: &Plane, body: &Body, neckline: &Neckline) -> Plane {
+    let chin = body.face.chin;
+    let neck = body.neck_half_width(mask);
+    let height = (neckline.middle - chin).dot(body.down).max(0.05 * body.shoulder_width);
+    Plane::from_fn(mask.width, mask.height, |x, y| {
+        let p = Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
+        let deep = (p - chin).dot(body.down) / height;
+        if deep > 1.0 {
+            return 0.0;
+        }
+        // The neck flares from below the chin to the collar's ends.
+        let flare = deep.max(0.0).powi(3);
+        let middle = chin.lerp(neckline.middle, deep.clamp(0.0, 1.0));
+        let half = neck + (neckline.half_width - neck).max(0.0) * flare;
+        let across = (p - middle).dot(body.right).abs();
+        smoothstep(across, half, half + 0.02 * body.shoulder_width)
+            * (1.0 - smoothstep(across, 0.40 * body.shoulder_width, 0.45 * body.shoulder_width))
+    })
+}
+
 /// 1 inside the neckline and on the neck below the chin.
 pub fn neck_zone(mask: &Plane, body: &Body, neckline: &Neckline) -> Plane {
     Plane::from_fn(mask.width, mask.height, |x, y| {
@@ -110,14 +141,12 @@ pub fn neck_zone(mask: &Plane, body: &Body, neckline: &Neckline) -> Plane {
     })
 }
 
-/// Bare arms and where they are.
+/// Bare arms and their surroundings.
 #[derive(Clone, Debug)]
 pub struct BareArms {
     /// Painted skin.
     pub fill: Fill,
-    /// Where bare arms are, painted or the person's own.
-    pub zone: Plane,
-    /// The same with room for the loosest old sleeve.
+    /// Where bare arms are, painted or the person's own, with room for the loosest old sleeve.
     pub surroundings: Plane,
 }
 
@@ -129,7 +158,6 @@ pub fn bare_arms(scene: &Scene, covered: [f32; 2], straps: Option<[Vec2; 2]>) ->
     let Scene { mask, body, parts, .. } = scene;
     let (width, height) = (mask.width, mask.height);
     let mut alpha = Plane::filled(width, height, 0.0);
-    let mut zone = Plane::filled(width, height, 0.0);
     let mut surroundings = Plane::filled(width, height, 0.0);
     let mut colour: [Plane; 3] = std::array::from_fn(|_| Plane::filled(width, height, 0.0));
     let face = srgb_from_lab(parts.lit_skin);
@@ -146,9 +174,7 @@ pub fn bare_arms(scene: &Scene, covered: [f32; 2], straps: Option<[Vec2; 2]>) ->
         let mut bones = bare_bones(scene, side, covered[side]);
         bones.extend(straps.map(|straps| bare_shoulder(scene, side, straps[side])));
         for bone in &bones {
-            let radii = |factor: f32| bone.radii.map(|r| factor * r);
-            Capsule { radii: radii(1.06), ..*bone }.paint(&mut zone);
-            Capsule { radii: radii(2.4), ..*bone }.paint(&mut surroundings);
+            Capsule { radii: bone.radii.map(|r| 2.4 * r), ..*bone }.paint(&mut surroundings);
         }
         paint_arm(scene, &bones, skin, &mut alpha, &mut colour);
     }
@@ -158,7 +184,7 @@ pub fn bare_arms(scene: &Scene, covered: [f32; 2], straps: Option<[Vec2; 2]>) ->
         colour = gaussian_where_all([red, green, blue], &alpha, 0.7, [0.0; 3]);
     }
     let fill = Fill { alpha: gaussian(&alpha, 0.7), colour };
-    BareArms { fill, zone, surroundings }
+    BareArms { fill, surroundings }
 }
 
 /// The bones of an arm that a sleeve leaves bare, as thick as a bare arm is.
@@ -288,11 +314,13 @@ fn arm_colour(scene: &Scene, side: usize, radius: f32) -> Option<[f32; 3]> {
 
 /// Background where old clothes stand out beyond what the new ones cover.
 ///
-/// `covered` is everything that is drawn or kept. `axial_limit` is the hem: below it nothing is removed.
+/// `covered` is everything that is drawn or kept; `beside_neck` is where an old collar goes though it is near
+/// the axis. `axial_limit` is the hem: below it nothing is removed.
 pub fn background(
     scene: &Scene,
     residue: &Plane,
     covered: &Plane,
+    beside_neck: &Plane,
     axial_limit: f32,
 ) -> Option<Fill> {
     let Scene { colours, mask, body, parts, inside, outside, .. } = scene;
@@ -310,7 +338,7 @@ pub fn background(
         let (axial, lateral) = body.parts(p);
         let above_hem = 1.0 - smoothstep(axial, axial_limit - 0.02 * sw, axial_limit + 0.02 * sw);
         let near_outline = 1.0 - smoothstep(inside.data[i], 0.20 * sw, 0.26 * sw);
-        let off_axis = smoothstep(lateral.abs(), 0.40 * sw, 0.5 * sw);
+        let off_axis = smoothstep(lateral.abs(), 0.40 * sw, 0.5 * sw).max(beside_neck.data[i]);
         (1.5 * residue.data[i] - 0.1).clamp(0.0, 1.0)
             * above_hem
             * near_outline
@@ -328,7 +356,7 @@ pub fn background(
     for i in 0..alpha.data.len() {
         let grown = 1.0 - smoothstep(near.data[i], 0.012 * sw, 0.03 * sw);
         let free = (1.0 - covered.data[i])
-            * (1.0 - smoothstep(parts.skin.data[i], 0.2, 0.4))
+            * (1.0 - smoothstep(parts.skin.data[i], 0.2, 0.4) * smoothstep(mask.data[i], 0.3, 0.7))
             * (1.0 - smoothstep(parts.hair.data[i], 0.2, 0.4));
         alpha.data[i] = alpha.data[i].max(grown * free);
     }

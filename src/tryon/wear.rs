@@ -84,7 +84,7 @@ impl SeenPerson {
             std::array::from_fn(|side| sleeves[side].as_ref().map_or(0.06, |s| s.coverage));
         let mut patches = vec![&torso.patch];
         patches.extend(sleeves.iter().flatten().map(|s| &s.patch));
-        let wide_torso = torso.patch.widened(0.16 * sw, 0.5);
+        let wide_torso = torso.patch.widened(0.16 * sw, 0.5).raised(0.08 * sw, 0.5);
         let wide_sleeves: [Option<Patch>; 2] =
             std::array::from_fn(|s| Some(sleeves[s].as_ref()?.patch.widened(0.14 * sw, 0.6)));
         let mut wide = vec![&wide_torso];
@@ -175,13 +175,14 @@ impl SeenPerson {
             depth: torso.neckline_depth,
         };
         let (neck, (arms, front)) = rayon::join(
-            || uncover::neck(&scene, &residue, &neckline, &uncover::skin_field(&scene)),
+            || uncover::neck(&scene, &neckline, &uncover::skin_field(&scene)),
             || {
                 let arms = uncover::bare_arms(&scene, covered, straps);
                 (arms, uncover::in_front(&scene, covered))
             },
         );
         let neck_zone = uncover::neck_zone(&self.mask, &self.body, &neckline);
+        let beside_neck = uncover::beside_neck(&self.mask, &self.body, &neckline);
         // Cloth is continued over old cloth beside it, except where skin is to show.
         let spill = Plane::from_fn(width, height, |x, y| {
             let i = y * width + x;
@@ -198,11 +199,16 @@ impl SeenPerson {
         });
         let kept = Plane::from_fn(width, height, |x, y| {
             let i = y * width + x;
-            let cloth = reached.data[i] * (1.0 - arms.surroundings.data[i]);
-            cloth.max(cover.data[i]).max(arms.zone.data[i]).max(neck_zone.data[i])
+            let cloth =
+                reached.data[i] * (1.0 - arms.surroundings.data[i]) * (1.0 - neck_zone.data[i]);
+            let own_arm = arms.surroundings.data[i]
+                * smoothstep(self.mask.data[i], 0.05, 0.3)
+                * (1.0 - smoothstep(self.parts.old_cloth.data[i], 0.1, 0.4));
+            let neck = neck_zone.data[i] * (1.0 - beside_neck.data[i]);
+            cloth.max(cover.data[i]).max(neck).max(own_arm)
         });
         let mut fills = Vec::new();
-        fills.extend(uncover::background(&scene, &residue, &kept, torso.hem_axial));
+        fills.extend(uncover::background(&scene, &residue, &kept, &beside_neck, torso.hem_axial));
         fills.push(neck);
         Gaps { fills, arms: arms.fill, spill, front }
     }
