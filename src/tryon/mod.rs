@@ -209,8 +209,11 @@ fn check_view(person: &Person, photo: &Picture, pieces: &[Piece]) -> Result<(), 
     if size < SMALLEST_SHOULDERS {
         return Err(TryonError::TooSmall { found: size, needed: SMALLEST_SHOULDERS });
     }
+    // On a person who faces the camera, their left is at the picture's right.
+    let mirrored = |left: usize, right: usize| person.position(left).x <= person.position(right).x;
     if only_head {
-        return Ok(());
+        let turned = mirrored(LEFT_EYE, RIGHT_EYE);
+        return if turned { Err(TryonError::FacesAway) } else { Ok(()) };
     }
     let trunk = {
         let hips = person.position(LEFT_HIP).midpoint(person.position(RIGHT_HIP));
@@ -220,7 +223,7 @@ fn check_view(person: &Person, photo: &Picture, pieces: &[Piece]) -> Result<(), 
     if shoulders < 0.30 * trunk {
         return Err(TryonError::Sideways { shoulders, trunk });
     }
-    if person.facing() == Facing::Back {
+    if person.facing() == Facing::Back || mirrored(LEFT_SHOULDER, RIGHT_SHOULDER) {
         return Err(TryonError::FacesAway);
     }
     Ok(())
