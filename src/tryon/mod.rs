@@ -54,6 +54,14 @@ pub enum TryonError {
         /// Length of the trunk.
         trunk: f32,
     },
+    /// The pose cannot be that of a person seen from the front.
+    #[error(
+        "a {garment} does not fit the pose; use a photo in which the person faces the camera, head and shoulders in view"
+    )]
+    NoFrontView {
+        /// What was to be put on.
+        garment: String,
+    },
     /// The person shows the back.
     #[error("the person faces away from the camera; garments are fitted to a front view")]
     FacesAway,
@@ -162,7 +170,15 @@ fn dress_on_this_thread(
         SeenPerson::look(photo, person, others, grid)
     };
     let mut picture = photo.clone();
-    let fits = pieces.iter().map(|piece| seen.put_on(photo, piece, &mut picture)).collect();
+    let mut fits = Vec::new();
+    for piece in pieces {
+        let fit = seen.put_on(photo, piece, &mut picture);
+        if fit.folded > 0.5 {
+            // Shoulders, trunk and arms that no front view has.
+            return Err(TryonError::NoFrontView { garment: fit.name });
+        }
+        fits.push(fit);
+    }
     let SeenPerson { mask, parts, folds, .. } = seen;
     let analysis = Analysis {
         grid,

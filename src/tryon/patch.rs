@@ -101,8 +101,8 @@ impl Patch {
     }
 
     /// Adds a column on each side: `reach` further out on the target, mirrored back into the garment on the
-    /// source by `mirror` of the neighbouring cell. Their u is −1 and 2.
-    pub fn widened(&self, reach: f32, mirror: f32) -> Self {
+    /// source, at the scale of the neighbouring cell. Their u is −1 and 2.
+    pub fn widened(&self, reach: f32) -> Self {
         let columns = self.columns + 2;
         let mut wide = Self {
             columns,
@@ -117,9 +117,9 @@ impl Patch {
             let n = self.columns;
             let beyond = |edge: usize, next: usize, u: f32| {
                 let out = (target[edge] - target[next]).normalize_or_zero();
-                let place = target[edge] + out * reach;
-                let from = source[edge] + (source[next] - source[edge]) * mirror;
-                (from, place, Vec2::new(u, parameters[edge].y))
+                let cells = (reach / target[edge].distance(target[next]).max(1e-3)).min(3.0);
+                let from = source[edge] + (source[next] - source[edge]) * cells;
+                (from, target[edge] + out * reach, Vec2::new(u, parameters[edge].y))
             };
             let mut push = |(from, place, parameter)| {
                 wide.source.push(from);
@@ -136,13 +136,16 @@ impl Patch {
     }
 
     /// Adds a row above the first: `reach` further up on the target, mirrored back into the garment on the
-    /// source by `mirror` of the neighbouring cell. Its v is −1.
-    pub fn raised(&self, reach: f32, mirror: f32) -> Self {
+    /// source, at the scale of the neighbouring cell. Its v is −1.
+    pub fn raised(&self, reach: f32) -> Self {
         let n = self.columns;
         let mut high = Self {
             columns: n,
             source: (0..n)
-                .map(|i| self.source[i] + (self.source[i + n] - self.source[i]) * mirror)
+                .map(|i| {
+                    let cell = self.target[i].distance(self.target[i + n]).max(1e-3);
+                    self.source[i] + (self.source[i + n] - self.source[i]) * (reach / cell).min(3.0)
+                })
                 .collect(),
             target: (0..n)
                 .map(|i| {

@@ -84,9 +84,9 @@ impl SeenPerson {
             std::array::from_fn(|side| sleeves[side].as_ref().map_or(0.06, |s| s.coverage));
         let mut patches = vec![&torso.patch];
         patches.extend(sleeves.iter().flatten().map(|s| &s.patch));
-        let wide_torso = torso.patch.widened(0.16 * sw, 0.5).raised(0.08 * sw, 0.5);
+        let wide_torso = torso.patch.widened(0.16 * sw).raised(0.08 * sw);
         let wide_sleeves: [Option<Patch>; 2] =
-            std::array::from_fn(|s| Some(sleeves[s].as_ref()?.patch.widened(0.14 * sw, 0.6)));
+            std::array::from_fn(|s| Some(sleeves[s].as_ref()?.patch.widened(0.14 * sw)));
         let mut wide = vec![&wide_torso];
         wide.extend(wide_sleeves.iter().flatten());
         let (cover, (reached, of_trunk)) = rayon::join(
@@ -251,7 +251,7 @@ impl SeenPerson {
         for patch in &patches {
             steps.push(self.cloth_step(
                 piece,
-                &patch.widened(0.10 * sw, 0.6),
+                &patch.widened(0.10 * sw),
                 Look {
                     front: Some(hidden_sharp.clone()),
                     spill: Some(Arc::clone(&spill)),
