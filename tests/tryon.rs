@@ -193,7 +193,7 @@ fn a_person_is_dressed_and_the_rest_of_the_photo_stays() {
         }
         let same = |part: Part, low: f32, high: f32| {
             pixels(&scene.photo, &dressed.picture).all(|(p, old, new)| {
-                let at = scene.figure.to_figure(p);
+                let at = scene.figure.in_own_units(p);
                 let meant = (low..high).contains(&at.y) && at.x.abs() < 0.6;
                 !meant || scene.figure.part_at(p) != Some(part) || old == new
             })
@@ -216,13 +216,13 @@ fn nothing_of_the_old_tee_shows_through_a_new_top() {
         let dressed = scene.dressed(&[Piece::new(piece.garment.clone())]);
         // A cropped jacket may be shorter than the tee below it.
         let points = dressed.analysis.garments[0].patches[0].target.iter();
-        let hem = points.map(|&p| scene.figure.to_figure(p).y).fold(f32::MIN, f32::max);
+        let hem = points.map(|&p| scene.figure.in_own_units(p).y).fold(f32::MIN, f32::max);
         let (mut trunk, mut trunk_old, mut whole, mut whole_old) = (0, 0, 0, 0);
         for (p, old, new) in pixels(&scene.photo, &dressed.picture) {
             if scene.figure.part_at(p) != Some(Part::Tee) || !looks_like_the_old_tee(old) {
                 continue;
             }
-            let at = scene.figure.to_figure(p);
+            let at = scene.figure.in_own_units(p);
             if at.y > hem - 0.05 {
                 continue;
             }
@@ -254,7 +254,7 @@ fn the_garments_own_colour_is_seen_on_the_chest() {
         let patch = &dressed.analysis.garments[0].patches[0];
         let (mut drawn, mut own, mut count) = ([0.0f32; 3], [0.0f32; 3], 0.0f32);
         for (source, target) in patch.source.iter().zip(&patch.target) {
-            let at = scene.figure.to_figure(*target);
+            let at = scene.figure.in_own_units(*target);
             let (colour, alpha) = piece.sample(*source);
             if at.x.abs() < 0.4 && (0.3..1.2).contains(&at.y) && alpha > 0.99 {
                 let seen = mean_colour(&dressed.picture, *target, 2.0);
@@ -281,7 +281,7 @@ fn shoulders_hem_and_waist_come_to_lie_where_the_body_has_them() {
         let fit = &dressed.analysis.garments[0];
         let points: Vec<Vec2> =
             fit.patches.iter().flat_map(|patch| &patch.target).copied().collect();
-        let points: Vec<Vec2> = points.iter().map(|&p| scene.figure.to_figure(p)).collect();
+        let points: Vec<Vec2> = points.iter().map(|&p| scene.figure.in_own_units(p)).collect();
         let nearest =
             |place: Vec2| points.iter().map(|p| p.distance(place)).fold(f32::MAX, f32::min);
         let lowest = points.iter().map(|p| p.y).fold(f32::MIN, f32::max);
@@ -320,7 +320,7 @@ fn shoulders_hem_and_waist_come_to_lie_where_the_body_has_them() {
             _ => unreachable!("tops are above"),
         }
         if let (Shape::Upper(_), category) = (&piece.garment.shape, piece.garment.category) {
-            let trunk = fit.patches[0].target.iter().map(|&p| scene.figure.to_figure(p).y);
+            let trunk = fit.patches[0].target.iter().map(|&p| scene.figure.in_own_units(p).y);
             let hem = trunk.fold(f32::MIN, f32::max);
             let (low, high) = if category == Category::Dress { (1.8, 4.0) } else { (1.1, 2.2) };
             expect("hem", hem, low, high);
@@ -462,7 +462,7 @@ fn a_person_who_is_cut_off_is_dressed_as_far_as_they_are_seen() {
             let dressed = scene.dressed(&[Piece::new(piece.garment.clone())]);
             let (mut cloth, mut old) = (0, 0);
             for (p, before, after) in pixels(&scene.photo, &dressed.picture) {
-                let at = scene.figure.to_figure(p);
+                let at = scene.figure.in_own_units(p);
                 let trunk = at.x.abs() < 0.35 && (0.25..1.2).contains(&at.y);
                 if trunk && looks_like_the_old_tee(before) {
                     cloth += 1;
@@ -494,7 +494,7 @@ fn several_garments_lie_over_each_other_in_the_order_given() {
     let (mut same, mut count) = (0, 0);
     for (p, a, b) in pixels(&alone.picture, &all.picture) {
         let cell = grid.from_picture(p);
-        let at = scene.figure.to_figure(p);
+        let at = scene.figure.in_own_units(p);
         if at.y > -0.1 && jacket.contains(cell) && jacket.sample(cell) > 0.99 {
             count += 1;
             same += usize::from(apart(a.map(f32::from), b.map(f32::from)) < 30.0);

@@ -131,19 +131,19 @@ impl Figure {
     }
 
     /// Figure position of a picture position.
-    pub fn to_figure(&self, p: Vec2) -> Vec2 {
+    pub fn in_own_units(&self, p: Vec2) -> Vec2 {
         (p - self.middle) / self.shoulders
     }
 
     /// The part at a picture position.
     pub fn part_at(&self, p: Vec2) -> Option<Part> {
-        let (distance, part) = nearest(self.to_figure(p));
+        let (distance, part) = nearest(self.in_own_units(p));
         (distance <= 0.0).then_some(part)
     }
 
     /// Distance to the figure's outline in its own units; negative inside.
     pub fn distance(&self, p: Vec2) -> f32 {
-        nearest(self.to_figure(p)).0
+        nearest(self.in_own_units(p)).0
     }
 
     /// What the nets would say of the figure in a picture of this size: points outside it are not visible.
@@ -246,10 +246,10 @@ pub fn drawn(width: usize, height: usize, figures: &[Figure]) -> Picture {
             let light = 1.0 - 0.12 * p.x / width as f32;
             let mut colour = [226.0, 232.0, 228.0].map(|value: f32| value * light);
             for figure in figures.iter().rev() {
-                let (distance, part) = nearest(figure.to_figure(p));
+                let (distance, part) = nearest(figure.in_own_units(p));
                 let covered = (0.5 - distance * figure.shoulders).clamp(0.0, 1.0);
                 if covered > 0.0 {
-                    let at = figure.to_figure(p);
+                    let at = figure.in_own_units(p);
                     let shade = match part {
                         Part::Tee => 1.0 + 0.08 * (9.0 * at.x + 3.0 * at.y).sin(),
                         Part::Trousers => 1.0 + 0.06 * (13.0 * at.x).sin(),
