@@ -7,10 +7,12 @@ pub mod models;
 pub mod timings;
 pub mod tryon;
 
+use crate::garment::{Category, GarmentError, Reading};
 use crate::output;
 use anyhow::Context;
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use timings::Timings;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -79,4 +81,28 @@ pub fn start(common: &Common) -> anyhow::Result<Timings> {
 pub fn print(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write to standard output")
+}
+
+/// Every category, for help and errors.
+fn category_names() -> String {
+    Category::ALL.map(Category::name).join(", ")
+}
+
+fn parse_category(text: &str) -> Result<Category, String> {
+    let found = Category::ALL.into_iter().find(|category| category.name() == text);
+    found.ok_or_else(|| format!("expected one of {}", category_names()))
+}
+
+/// Reads a garment. The error names the file, since several garments may be given.
+fn read_garment(path: &Path, category: Option<Category>) -> anyhow::Result<Reading> {
+    Reading::of(path, category).map_err(|error| match error {
+        GarmentError::Picture(_)
+        | GarmentError::DescriptionUnreadable { .. }
+        | GarmentError::Description { .. }
+        | GarmentError::ForeignPoint { .. }
+        | GarmentError::PointOutside { .. } => error.into(),
+        of_the_picture => {
+            anyhow::Error::new(of_the_picture).context(format!("garment `{}`", path.display()))
+        }
+    })
 }

@@ -153,17 +153,19 @@ fn every_bad_input_is_a_clear_sentence_and_writes_nothing() {
     let clear = image::RgbaImage::new(100, 100);
     clear.save(path("clear.png")).expect("clear.png");
     image::RgbaImage::new(1, 1).save(path("dot.png")).expect("dot.png");
+    image::RgbaImage::new(200, 20).save(path("narrow.png")).expect("narrow.png");
     std::fs::write(path("empty.png"), []).expect("empty.png");
     std::fs::write(path("text.png"), "no picture").expect("text.png");
     let whole = std::fs::read(path("plain.png")).expect("plain.png");
     std::fs::write(path("broken.png"), &whole[..whole.len() / 2]).expect("broken.png");
     let cases = [
-        ("absent.png", "cannot read"),
-        ("", "is a directory"),
+        ("absent.png", "does not exist"),
+        ("", "is a folder"),
         ("empty.png", "is empty"),
-        ("text.png", "expected PNG, JPEG or WebP"),
-        ("broken.png", "cannot decode"),
-        ("dot.png", "at least 24"),
+        ("text.png", "expected a PNG, JPEG or WebP picture"),
+        ("broken.png", "is truncated"),
+        ("dot.png", "1×1: at least"),
+        ("narrow.png", "at least 24"),
         ("plain.png", "one plain colour"),
         ("clear.png", "fully transparent"),
     ];

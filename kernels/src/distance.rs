@@ -143,7 +143,7 @@ mod tests {
             [(1, 1, 1), (17, 9, 5), (40, 31, 60), (23, 40, 2), (64, 3, 90)]
         {
             let marked: Vec<u8> = (0..width * height)
-                .map(|_| (pseudo_random(&mut seed) % one_in == 0) as u8)
+                .map(|_| pseudo_random(&mut seed).is_multiple_of(one_in) as u8)
                 .collect();
             let mut nearest = vec![77; width * height];
             let mut squared = vec![77; width * height];

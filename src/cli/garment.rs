@@ -1,15 +1,13 @@
 //! `vitrine garment`: what the program understands of a garment's picture.
 
+use super::{category_names, parse_category, read_garment};
 use crate::{
     garment::{Category, Ground, Reading, Shape, overlay},
     output::{self, Existing},
 };
 use clap::{Args, Subcommand};
 use glam::Vec2;
-use serde::{
-    Deserialize, Serialize,
-    de::{IntoDeserializer, value},
-};
+use serde::Serialize;
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -39,7 +37,7 @@ struct CheckArgs {
     output: Option<PathBuf>,
     /// What the garment is
     #[arg(short, long, value_parser = parse_category, value_name = "CATEGORY",
-        help = format!("What the garment is [possible values: {}]", names()))]
+        help = format!("What the garment is [possible values: {}]", category_names()))]
     category: Option<Category>,
     /// Print what was understood as JSON
     #[arg(long)]
@@ -47,15 +45,6 @@ struct CheckArgs {
     /// Replace the drawing if it exists
     #[arg(short, long)]
     force: bool,
-}
-
-fn names() -> String {
-    Category::ALL.map(Category::name).join(", ")
-}
-
-fn parse_category(text: &str) -> Result<Category, String> {
-    let text: value::StrDeserializer<'_, value::Error> = text.into_deserializer();
-    Category::deserialize(text).map_err(|_| format!("expected one of {}", names()))
 }
 
 /// Runs `vitrine garment`.
@@ -72,7 +61,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
     let output = args.output.clone().unwrap_or_else(|| beside(&args.picture));
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
     output::check(&output, existing)?;
-    let reading = Reading::of(&args.picture, args.category)?;
+    let reading = read_garment(&args.picture, args.category)?;
     write_png(&output, &overlay::draw(&reading), existing)?;
     let report = Report::of(&reading, &output);
     let mut out = std::io::stdout().lock();

@@ -6,6 +6,7 @@ pub use packages::FetchError;
 
 use anyhow::{Context, bail};
 use models::published::{NETS, PublishedFile, SAMPLE_PHOTOS, Source};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -114,16 +115,14 @@ pub fn samples_directory(models: &Path) -> PathBuf {
     models.join("samples")
 }
 
-/// Checks by presence and size that every net is there, which costs no reading.
+/// Checks every net against its published digest: damaged weights would load, and dress people wrongly.
 ///
 /// # Errors
-/// [`ModelsUnusable`] names the nets that are not, and how to get them.
+/// [`ModelsUnusable`] names the nets that are missing, altered or unreadable, and how to get them.
 pub fn require_models(directory: &Path) -> Result<(), ModelsUnusable> {
-    let is_there = |file: &PublishedFile| {
-        std::fs::metadata(directory.join(file.name))
-            .is_ok_and(|found| file.sources.iter().any(|source| source.size == found.len()))
-    };
-    let files: Vec<_> = NETS.iter().filter(|file| !is_there(file)).map(|file| file.name).collect();
+    let is_published = |file: &PublishedFile| matches!(state(file, directory), Ok(State::Ok));
+    let files: Vec<_> =
+        NETS.par_iter().filter(|file| !is_published(file)).map(|file| file.name).collect();
     if files.is_empty() {
         return Ok(());
     }

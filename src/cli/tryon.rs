@@ -2,7 +2,7 @@
 
 use super::explain::{self, Explained};
 use super::models::{models_directory, require_models};
-use super::{Common, timings::Timings};
+use super::{Common, category_names, parse_category, read_garment, timings::Timings};
 use crate::garment::{Category, Garment, Reading};
 use crate::output::{self, Existing};
 use crate::perception::{Perception, Person};
@@ -13,7 +13,6 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde::Serialize;
-use serde::de::{Deserialize, IntoDeserializer, value};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -32,8 +31,8 @@ pub struct TryonArgs {
     #[arg(short, long, required = true, value_name = "PICTURE")]
     garment: Vec<PathBuf>,
     /// What the garment is; only with a single garment
-    #[arg(long, default_value = "auto", value_parser = parse_category, value_name = "CATEGORY",
-        help = format!("What the garment is [possible values: auto, {}]", CATEGORIES.join(", ")))]
+    #[arg(long, default_value = "auto", value_parser = parse_wanted, value_name = "CATEGORY",
+        help = format!("What the garment is [possible values: auto, {}]", category_names()))]
     category: Wanted,
     /// Where to write the picture: .png, .jpg or .webp, or `-` for PNG on standard output
     /// [default: PERSON-tryon.png in the current folder]
@@ -67,18 +66,6 @@ Examples:
 Several garments are put on from inside out: trousers and skirts, then tops, dresses, jackets,
 eyeglasses, hats; those of one kind in the order given.";
 
-const CATEGORIES: [&str; 9] = [
-    "t-shirt",
-    "long-sleeve",
-    "jacket",
-    "sleeveless",
-    "dress",
-    "skirt",
-    "trousers",
-    "hat",
-    "eyeglasses",
-];
-
 /// The category that the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
@@ -86,15 +73,13 @@ enum Wanted {
     Category(Category),
 }
 
-fn parse_category(text: &str) -> Result<Wanted, String> {
-    if text == "auto" {
-        return Ok(Wanted::Automatic);
+fn parse_wanted(text: &str) -> Result<Wanted, String> {
+    match text {
+        "auto" => Ok(Wanted::Automatic),
+        name => {
+            parse_category(name).map(Wanted::Category).map_err(|error| format!("{error}, or auto"))
+        }
     }
-    let deserializer: value::StrDeserializer<'_, value::Error> = text.into_deserializer();
-    let category = Category::deserialize(deserializer);
-    category
-        .map(Wanted::Category)
-        .map_err(|_| format!("expected auto or one of {}", CATEGORIES.join(", ")))
 }
 
 /// Where the picture goes.
@@ -185,10 +170,14 @@ pub fn run(args: &TryonArgs, common: &Common, timings: &Timings) -> anyhow::Resu
         notes.extend(found.iter().map(|note| format!("{}: {note}", args.person.display())));
         photo
     };
+    let category = match args.category {
+        Wanted::Automatic => None,
+        Wanted::Category(category) => Some(category),
+    };
     let mut garments = Vec::new();
     for path in &args.garment {
         let _span = tracing::info_span!("read_garment").entered();
-        garments.push((path.as_path(), read_garment(path, args.category)?));
+        garments.push((path.as_path(), read_garment(path, category)?));
     }
     garments.sort_by_key(|(_, reading)| layer(reading.garment.category));
     let (paths, readings): (Vec<&Path>, Vec<Reading>) = garments.into_iter().unzip();
@@ -330,17 +319,12 @@ struct Dressed {
     notes: Vec<String>,
 }
 
-fn read_garment(path: &Path, wanted: Wanted) -> anyhow::Result<Reading> {
-    let category = match wanted {
-        Wanted::Automatic => None,
-        Wanted::Category(category) => Some(category),
-    };
-    Ok(Reading::of(path, category)?)
-}
-
 fn dress(request: &Request<'_>) -> anyhow::Result<Dressed> {
     let directory = models_directory(request.models);
-    require_models(&directory)?;
+    {
+        let _span = tracing::info_span!("verify_nets").entered();
+        require_models(&directory)?;
+    }
     let people = {
         let _span = tracing::info_span!("load_nets").entered();
         let perception = Perception::load(&directory)?;
@@ -388,11 +372,12 @@ mod tests {
     }
 
     #[test]
-    fn every_category_that_help_lists_is_understood() {
-        let understood: Vec<_> = CATEGORIES.iter().map(|name| parse_category(name)).collect();
-        assert!(understood.iter().all(|wanted| matches!(wanted, Ok(Wanted::Category(_)))));
-        assert_eq!(parse_category("auto"), Ok(Wanted::Automatic));
-        assert!(parse_category("sock").is_err());
+    fn auto_and_every_category_are_understood() {
+        assert_eq!(parse_wanted("auto"), Ok(Wanted::Automatic));
+        for category in Category::ALL {
+            assert_eq!(parse_wanted(category.name()), Ok(Wanted::Category(category)));
+        }
+        assert!(parse_wanted("sock").is_err());
     }
 
     #[test]

@@ -1,58 +1,15 @@
 //! Why a picture cannot be used as a garment.
 
 use super::Category;
+use crate::picture::PictureError;
 use std::path::PathBuf;
 
 /// Why a picture cannot be used as a garment.
 #[derive(Debug, thiserror::Error)]
 pub enum GarmentError {
-    /// The file cannot be read.
-    #[error("cannot read `{path}`")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The path names a directory.
-    #[error("`{path}` is a directory: give one picture of a garment (PNG, JPEG or WebP)")]
-    Directory {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The file holds nothing.
-    #[error("`{path}` is empty: the file holds 0 bytes")]
-    EmptyFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is no PNG, JPEG or WebP.
-    #[error("`{path}` is not a picture that can be read: expected PNG, JPEG or WebP")]
-    UnknownFormat {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is damaged or uses an unsupported variant of its format.
-    #[error("cannot decode `{path}`")]
-    Decode {
-        /// The file.
-        path: PathBuf,
-        /// What the decoder said.
-        source: image::ImageError,
-    },
-    /// More pixels than are accepted.
-    #[error(
-        "the picture has {width} × {height} pixels: at most {limit_megapixels} megapixels are accepted; \
-         make it smaller"
-    )]
-    TooLarge {
-        /// Columns.
-        width: u32,
-        /// Rows.
-        height: u32,
-        /// The limit.
-        limit_megapixels: u32,
-    },
+    /// The file is not a picture that can be worked on.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
     /// Too few pixels to find anything.
     #[error(
         "the picture has {width} × {height} pixels: a garment needs at least {least} on each side"

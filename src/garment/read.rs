@@ -1,11 +1,9 @@
 //! A garment's file as upright pixels of working size.
 
 use super::{GarmentError, Texture};
-use image::{ImageDecoder, ImageReader, metadata::Orientation};
-use std::{fs::File, io::BufReader, path::Path};
+use crate::picture::RgbaPicture;
+use std::path::Path;
 
-/// Most pixels that are decoded, in millions.
-pub const LIMIT_MEGAPIXELS: u32 = 40;
 /// Fewest pixels on a side.
 pub const LEAST_SIDE: u32 = 24;
 /// Longest side that is kept: a garment covers a part of a photo, and rarely more pixels than this.
@@ -26,44 +24,22 @@ pub struct Source {
 /// # Errors
 /// If the file cannot be read or decoded, or is too small or too large.
 pub fn read(path: &Path) -> Result<Source, GarmentError> {
-    let unreadable = |source| GarmentError::Unreadable { path: path.to_owned(), source };
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(GarmentError::Directory { path: path.to_owned() });
+    let (picture, _) = RgbaPicture::open(path)?;
+    let (width, height) = (picture.width, picture.height);
+    let size = (width as u32, height as u32);
+    if size.0.min(size.1) < LEAST_SIDE {
+        return Err(GarmentError::TooSmall { width: size.0, height: size.1, least: LEAST_SIDE });
     }
-    if metadata.len() == 0 {
-        return Err(GarmentError::EmptyFile { path: path.to_owned() });
-    }
-    let file = BufReader::new(File::open(path).map_err(unreadable)?);
-    let reader = ImageReader::new(file).with_guessed_format().map_err(unreadable)?;
-    if !reader.format().is_some_and(|format| format.reading_enabled()) {
-        return Err(GarmentError::UnknownFormat { path: path.to_owned() });
-    }
-    let decode = |source| GarmentError::Decode { path: path.to_owned(), source };
-    let mut decoder = reader.into_decoder().map_err(decode)?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > u64::from(LIMIT_MEGAPIXELS) * 1_000_000 {
-        return Err(GarmentError::TooLarge { width, height, limit_megapixels: LIMIT_MEGAPIXELS });
-    }
-    if width.min(height) < LEAST_SIDE {
-        return Err(GarmentError::TooSmall { width, height, least: LEAST_SIDE });
-    }
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = image::DynamicImage::from_decoder(decoder).map_err(decode)?;
-    picture.apply_orientation(orientation);
-    let rgba = picture.into_rgba8();
-    let size = rgba.dimensions();
-    let pixels = shrink(rgba.as_raw(), size.0 as usize, size.1 as usize, WORKING_SIDE);
+    let pixels = shrink(picture.rgba, width, height, WORKING_SIDE);
     let clear = pixels.rgba.iter().filter(|pixel| pixel[3] < 128).count();
     let has_alpha = clear * 200 > pixels.rgba.len();
     Ok(Source { pixels, size, has_alpha })
 }
 
 /// Area mean, weighted with alpha, so that the longer side is at most `side`.
-fn shrink(rgba: &[u8], width: usize, height: usize, side: usize) -> Texture {
+fn shrink(rgba: Vec<[u8; 4]>, width: usize, height: usize, side: usize) -> Texture {
     let scale = (width.max(height) as f64 / side as f64).max(1.0);
     if scale == 1.0 {
-        let rgba = rgba.as_chunks::<4>().0.to_vec();
         return Texture { width, height, rgba };
     }
     let target_width = ((width as f64 / scale).round() as usize).max(1);
@@ -75,7 +51,7 @@ fn shrink(rgba: &[u8], width: usize, height: usize, side: usize) -> Texture {
     for (row, target) in rows.iter().zip(target.chunks_exact_mut(target_width)) {
         sums.fill([0.0; 4]);
         for &(y, row_weight) in row {
-            let source = rgba[y * width * 4..][..width * 4].as_chunks::<4>().0;
+            let source = &rgba[y * width..][..width];
             for (column, sum) in columns.iter().zip(&mut sums) {
                 for &(x, column_weight) in column {
                     let [r, g, b, a] = source[x].map(f32::from);
@@ -119,10 +95,10 @@ mod tests {
 
     #[test]
     fn shrinking_keeps_the_colour_of_opaque_pixels_out_of_reach_of_clear_ones() {
-        let rgba: Vec<u8> = (0..64 * 32)
-            .flat_map(|i| if i % 64 < 33 { [200, 100, 50, 255] } else { [0, 0, 0, 0] })
+        let rgba: Vec<[u8; 4]> = (0..64 * 32)
+            .map(|i| if i % 64 < 33 { [200, 100, 50, 255] } else { [0, 0, 0, 0] })
             .collect();
-        let small = shrink(&rgba, 64, 32, 16);
+        let small = shrink(rgba, 64, 32, 16);
         assert_eq!((small.width, small.height), (16, 8));
         assert_eq!(small.rgba[0], [200, 100, 50, 255]);
         assert_eq!(small.rgba[8], [200, 100, 50, 64]);

@@ -44,8 +44,6 @@ pub struct Leg {
     pub knee: Vec2,
     /// Ankle.
     pub ankle: Vec2,
-    /// How surely knee and ankle are seen, 0..1.
-    pub seen: [f32; 2],
 }
 
 /// Where the face is.
@@ -88,8 +86,6 @@ pub struct Body {
     pub tip_width: f32,
     /// Middle of the shoulder joints.
     pub middle: Vec2,
-    /// Middle of the hip joints, measured or assumed.
-    pub hips: Vec2,
     /// Unit vector from the shoulders down the trunk.
     pub down: Vec2,
     /// Unit vector to the image right, perpendicular to `down`.
@@ -187,7 +183,6 @@ impl Body {
         let right = Vec2::new(down.y, -down.x);
         let torso_length =
             if hips_seen > 0.5 { middle.distance(hips).max(0.5 * sw) } else { 1.55 * sw };
-        let hips = if hips_seen > 0.5 { hips } else { middle + down * torso_length };
 
         let eye = pair(RIGHT_EYE, LEFT_EYE);
         let ear = pair(RIGHT_EAR, LEFT_EAR);
@@ -232,19 +227,12 @@ impl Body {
         })
         .collect::<Vec<_>>();
         let arm = [arm[0], arm[1]];
-        let leg = [(RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE), (LEFT_HIP, LEFT_KNEE, LEFT_ANKLE)].map(
-            |(hip, knee, ankle)| Leg {
-                hip: at(hip),
-                knee: at(knee),
-                ankle: at(ankle),
-                seen: [seen(knee), seen(ankle)],
-            },
-        );
+        let leg = [(RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE), (LEFT_HIP, LEFT_KNEE, LEFT_ANKLE)]
+            .map(|(hip, knee, ankle)| Leg { hip: at(hip), knee: at(knee), ankle: at(ankle) });
         Self {
             shoulder_width: sw,
             tip_width: arm[0].tip.distance(arm[1].tip),
             middle,
-            hips,
             down,
             right,
             torso_length,

@@ -268,7 +268,7 @@ fn top_edge(shoulder: [Vec2; 2], collar: [Vec2; 2], lift: Vec2) -> Vec<Vec2> {
 /// Moves the shoulder seams onto the silhouette where it is near.
 fn snap_to_shoulders(top: Vec<Vec2>, body: &Body, mask: &Plane) -> Vec<Vec2> {
     let sw = body.shoulder_width;
-    let mut lift = vec![0.0f32; COLUMNS];
+    let mut lift = [0.0f32; COLUMNS];
     for (i, point) in top.iter().enumerate() {
         let u = i as f32 / (COLUMNS - 1) as f32;
         if (0.30..=0.70).contains(&u) {

@@ -42,7 +42,7 @@ const EYE: Vec2 = Vec2::new(0.09, -0.80);
 const EAR: Vec2 = Vec2::new(0.225, -0.74);
 const MOUTH: Vec2 = Vec2::new(0.075, -0.57);
 /// Highest and lowest point.
-pub const CROWN: f32 = -1.08;
+pub const CROWN: f32 = -1.10;
 pub const SOLES: f32 = 4.20;
 
 /// Share of the upper arm that the old sleeve covers.
@@ -65,11 +65,11 @@ fn capsule(p: Vec2, a: Vec2, b: Vec2, ra: f32, rb: f32) -> f32 {
 
 fn trunk(p: Vec2) -> f32 {
     let half = match p.y {
-        y if y < 0.10 => 0.16 + (y + 0.16) / 0.26 * 0.42,
-        y if y < 1.0 => 0.58 - 0.10 * (y - 0.10) / 0.9,
+        y if y < 0.0 => 0.17 + (y + 0.22) / 0.22 * 0.40,
+        y if y < 1.0 => 0.57 - 0.09 * y,
         y => 0.48 + 0.06 * (y - 1.0) / 0.6,
     };
-    (p.x.abs() - half).max(-0.12 - p.y).max(p.y - 1.62)
+    (p.x.abs() - half).max(-0.22 - p.y).max(p.y - 1.62)
 }
 
 /// Distance to the nearest part, and that part; parts in front win where they overlap.
@@ -83,15 +83,15 @@ fn nearest(p: Vec2) -> (f32, Part) {
     for side in 0..2 {
         let (shoulder, elbow, wrist) = (both(SHOULDER)[side], ELBOW[side], WRIST[side]);
         let hand = wrist + (wrist - elbow) * 0.35;
-        add(capsule(p, shoulder, shoulder.lerp(elbow, SLEEVE), 0.15, 0.165), Part::Tee);
-        add(capsule(p, shoulder, elbow, 0.13, 0.11), Part::Skin);
+        add(capsule(p, shoulder, shoulder.lerp(elbow, SLEEVE), 0.13, 0.155), Part::Tee);
+        add(capsule(p, shoulder, elbow, 0.12, 0.105), Part::Skin);
         add(capsule(p, elbow, wrist, 0.11, 0.075), Part::Skin);
         add(capsule(p, wrist, hand, 0.075, 0.085), Part::Skin);
     }
-    let face = (p - Vec2::new(0.0, -0.70)) / Vec2::new(0.225, 0.32);
-    add((face.length() - 1.0) * 0.225, Part::Skin);
-    let hair = (p - Vec2::new(0.0, -0.80)) / Vec2::new(0.26, 0.28);
-    add(((hair.length() - 1.0) * 0.26).max(p.y + 0.72), Part::Hair);
+    let face = (p - Vec2::new(0.0, -0.70)) / Vec2::new(0.24, 0.33);
+    add((face.length() - 1.0) * 0.24, Part::Skin);
+    let hair = (p - Vec2::new(0.0, -0.80)) / Vec2::new(0.275, 0.30);
+    add(((hair.length() - 1.0) * 0.275).max(p.y + 0.84), Part::Hair);
     let neckline = 0.12 - 0.8 * p.x * p.x;
     let neck = (p.x.abs() - 0.16).max(-0.55 - p.y).max(p.y - neckline);
     add(neck, Part::Skin);
@@ -131,19 +131,19 @@ impl Figure {
     }
 
     /// Figure position of a picture position.
-    pub fn to_figure(&self, p: Vec2) -> Vec2 {
+    pub fn in_own_units(&self, p: Vec2) -> Vec2 {
         (p - self.middle) / self.shoulders
     }
 
     /// The part at a picture position.
     pub fn part_at(&self, p: Vec2) -> Option<Part> {
-        let (distance, part) = nearest(self.to_figure(p));
+        let (distance, part) = nearest(self.in_own_units(p));
         (distance <= 0.0).then_some(part)
     }
 
     /// Distance to the figure's outline in its own units; negative inside.
     pub fn distance(&self, p: Vec2) -> f32 {
-        nearest(self.to_figure(p)).0
+        nearest(self.in_own_units(p)).0
     }
 
     /// What the nets would say of the figure in a picture of this size: points outside it are not visible.
@@ -244,12 +244,12 @@ pub fn drawn(width: usize, height: usize, figures: &[Figure]) -> Picture {
         for x in 0..width {
             let p = Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
             let light = 1.0 - 0.12 * p.x / width as f32;
-            let mut colour = [178.0, 186.0, 180.0].map(|value: f32| value * light);
+            let mut colour = [226.0, 232.0, 228.0].map(|value: f32| value * light);
             for figure in figures.iter().rev() {
-                let (distance, part) = nearest(figure.to_figure(p));
+                let (distance, part) = nearest(figure.in_own_units(p));
                 let covered = (0.5 - distance * figure.shoulders).clamp(0.0, 1.0);
                 if covered > 0.0 {
-                    let at = figure.to_figure(p);
+                    let at = figure.in_own_units(p);
                     let shade = match part {
                         Part::Tee => 1.0 + 0.08 * (9.0 * at.x + 3.0 * at.y).sin(),
                         Part::Trousers => 1.0 + 0.06 * (13.0 * at.x).sin(),
