@@ -510,10 +510,20 @@ fn several_garments_lie_over_each_other_in_the_order_given() {
 #[test]
 fn a_second_person_stays_as_they_are() {
     let large = Figure { middle: Vec2::new(330.0, 260.0), shoulders: 150.0 };
-    for x in [690.0, 640.0] {
+    // Apart, and hand to hand.
+    for (x, most) in [(690.0, 0), (640.0, 0), (590.0, 600)] {
         let small = Figure { middle: Vec2::new(x, 330.0), shoulders: 110.0 };
         let photo = drawn(1000, 950, &[large, small]);
-        let people = vec![large.person(1000, 950), small.person(1000, 950)];
+        let mut people = vec![large.person(1000, 950), small.person(1000, 950)];
+        // Segmentation sees everybody.
+        let seen = &mut people[0].selfie_mask;
+        let to_picture = seen.region.crop_to_picture(seen.probability.width);
+        for y in 0..seen.probability.height {
+            for (x, value) in seen.probability.row_mut(y).iter_mut().enumerate() {
+                let p = to_picture.transform_point2(Vec2::new(x as f32 + 0.5, y as f32 + 0.5));
+                *value = value.max(small.part_at(p).is_some() as u8 as f32);
+            }
+        }
         for name in ["tee-red-print", "jacket-denim", "dress-floral", "trousers-jeans"] {
             let dressed = dress(&photo, &people, &[piece(name)]).expect("dressed");
             let (mut changed, mut own) = (0, 0);
@@ -522,7 +532,7 @@ fn a_second_person_stays_as_they_are() {
                 changed += usize::from(old != new && theirs);
                 own += usize::from(old != new && large.part_at(p).is_some());
             }
-            assert_eq!(changed, 0, "{name}, {x}: pixels of the other person changed");
+            assert!(changed <= most, "{name}, {x}: {changed} pixels of the other person changed");
             assert!(own > 2000, "{name}, {x}: {own} pixels of the person changed");
         }
     }
