@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use vitrine::garment::{Category, Garment, Shape};
 use vitrine::perception::{Person, landmark::*};
 use vitrine::picture::{Picture, Pixels};
-use vitrine::tryon::{CutError, Dressed, Piece, TryonError, cut, dress};
+use vitrine::tryon::{Dressed, Piece, TryonError, dress};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -844,38 +844,4 @@ mod real {
             assert!(!folder.path().join("out.png").exists(), "{name}");
         }
     }
-}
-
-#[test]
-fn a_tee_cut_off_a_figure_is_a_tee_of_its_colour() {
-    let (figure, photo) = Figure::whole(150.0);
-    let people = [figure.person(photo.width, photo.height)];
-    let tee = cut(&photo, &people, None).expect("a tee is worn");
-    assert_eq!(tee.category, Category::TShirt);
-    let axis = 0.5 * (tee.shoulder[0].x + tee.shoulder[1].x);
-    for pair in [tee.shoulder, tee.collar, tee.armpit, tee.hem] {
-        let width = pair[1].x - pair[0].x;
-        assert!(width > 20.0 && (0.5 * (pair[0].x + pair[1].x) - axis).abs() < 0.02 * width);
-    }
-    assert!(tee.armpit[0].y > tee.shoulder[0].y && tee.hem[0].y > tee.armpit[0].y);
-    let opaque: Vec<_> = tee.texture.rgba.iter().filter(|pixel| pixel[3] == 255).collect();
-    let like_the_tee = opaque
-        .iter()
-        .filter(|pixel| (0..3).all(|c| (pixel[c] as f32 - OLD_TEE[c]).abs() < 40.0))
-        .count();
-    let share = like_the_tee as f32 / opaque.len() as f32;
-    assert!(share > 0.9, "{:.0} % of the cut has the colour of the tee", 100.0 * share);
-    assert!(opaque.len() > tee.texture.rgba.len() / 4, "{} opaque", opaque.len());
-}
-
-#[test]
-fn what_cannot_be_cut_is_told() {
-    let (figure, photo) = Figure::whole(150.0);
-    let person = figure.person(photo.width, photo.height);
-    assert_eq!(cut(&photo, &[], None), Err(CutError::Person(TryonError::NoPerson)));
-    let away = flipped(&person, photo.width);
-    let mut turned = person.clone();
-    turned.landmarks.swap(LEFT_SHOULDER, RIGHT_SHOULDER);
-    assert_eq!(cut(&photo, &[turned], None), Err(CutError::Person(TryonError::FacesAway)));
-    assert!(cut(&flipped_picture(&photo), &[away], None).is_ok());
 }

@@ -1,13 +1,9 @@
 //! `vitrine garment`: what the program understands of a garment's picture.
 
-use super::models::{models_directory, require_models};
 use super::{category_names, parse_category, read_garment};
 use crate::{
     garment::{Category, Ground, Reading, Shape, overlay},
     output::{self, Existing},
-    perception::Perception,
-    picture::Picture,
-    tryon::{self, CutGarment},
 };
 use clap::{Args, Subcommand};
 use glam::Vec2;
@@ -27,7 +23,6 @@ pub struct GarmentArgs {
 #[derive(Subcommand)]
 enum Command {
     Check(CheckArgs),
-    Cut(CutArgs),
 }
 
 /// Shows what is understood of a garment's picture, and draws its control points
@@ -52,52 +47,6 @@ struct CheckArgs {
     force: bool,
 }
 
-/// Cuts the garment that a person wears off their photo and lays it flat
-#[derive(Args)]
-struct CutArgs {
-    /// Photo of a person who faces the camera
-    #[arg(short, long, value_name = "PICTURE")]
-    photo: PathBuf,
-    /// What to cut off
-    #[arg(short, long, default_value = "top", value_parser = parse_cut, value_name = "CATEGORY",
-        help = format!("What to cut off: top finds out which [possible values: top, {}]", CUTTABLE.map(Category::name).join(", ")))]
-    category: CutWanted,
-    /// Where to write the garment, a PNG; its description goes beside it, as TOML
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// Folder of the models [default: the user's cache]
-    #[arg(long, value_name = "FOLDER")]
-    models: Option<PathBuf>,
-    /// Replace files that exist
-    #[arg(short, long)]
-    force: bool,
-}
-
-/// What can be cut off a photo.
-const CUTTABLE: [Category; 5] = [
-    Category::TShirt,
-    Category::LongSleeve,
-    Category::Jacket,
-    Category::Sleeveless,
-    Category::Dress,
-];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CutWanted {
-    Top,
-    Category(Category),
-}
-
-fn parse_cut(text: &str) -> Result<CutWanted, String> {
-    if text == "top" {
-        return Ok(CutWanted::Top);
-    }
-    match CUTTABLE.into_iter().find(|category| category.name() == text) {
-        Some(category) => Ok(CutWanted::Category(category)),
-        None => Err(format!("expected top or one of {}", CUTTABLE.map(Category::name).join(", "))),
-    }
-}
-
 /// Runs `vitrine garment`.
 ///
 /// # Errors
@@ -105,83 +54,6 @@ fn parse_cut(text: &str) -> Result<CutWanted, String> {
 pub fn run(args: &GarmentArgs) -> anyhow::Result<()> {
     match &args.command {
         Command::Check(args) => check(args),
-        Command::Cut(args) => cut(args),
-    }
-}
-
-fn cut(args: &CutArgs) -> anyhow::Result<()> {
-    let existing = if args.force { Existing::Replace } else { Existing::Keep };
-    if args.output.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
-        let message = format!("`{}`: expected a name that ends in .png", args.output.display());
-        return Err(clap::Command::new("vitrine garment cut")
-            .error(clap::error::ErrorKind::ValueValidation, message)
-            .into());
-    }
-    let description = args.output.with_extension("toml");
-    output::check(&args.output, existing)?;
-    output::check(&description, existing)?;
-    let (photo, _) = Picture::open(&args.photo)?;
-    let directory = models_directory(args.models.as_deref());
-    require_models(&directory)?;
-    let people = Perception::load(&directory)?.perceive(&photo)?;
-    let wanted = match args.category {
-        CutWanted::Top => None,
-        CutWanted::Category(category) => Some(category),
-    };
-    let cut = tryon::cut(&photo, &people, wanted)?;
-    let name = args.output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let text = toml::to_string(&Description::of(&cut, name))?;
-    let (width, height) = (cut.texture.width as u32, cut.texture.height as u32);
-    output::write_whole(&args.output, existing, |file| {
-        let encoder = image::codecs::png::PngEncoder::new(file);
-        let colour = image::ExtendedColorType::Rgba8;
-        let bytes = cut.texture.rgba.as_flattened();
-        let encoded = image::ImageEncoder::write_image(encoder, bytes, width, height, colour);
-        encoded.map_err(std::io::Error::other)
-    })?;
-    output::write_whole(&description, existing, |file| file.write_all(text.as_bytes()))?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{} ({})", args.output.display(), cut.category.name())?;
-    if cut.filled > 0.1 {
-        let hidden = 100.0 * cut.filled;
-        writeln!(std::io::stderr(), "note: {hidden:.0} % of it was hidden and filled from beside")?;
-    }
-    Ok(())
-}
-
-/// The file beside a cut garment.
-#[derive(Serialize)]
-struct Description {
-    name: String,
-    category: Category,
-    points: Points,
-}
-
-#[derive(Serialize)]
-struct Points {
-    shoulder: [[f32; 2]; 2],
-    collar: [[f32; 2]; 2],
-    armpit: [[f32; 2]; 2],
-    hem: [[f32; 2]; 2],
-    neckline_depth: f32,
-    neckline_filled: bool,
-}
-
-impl Description {
-    fn of(cut: &CutGarment, name: String) -> Self {
-        let points = |pair: [Vec2; 2]| pair.map(|p| p.to_array());
-        Self {
-            name,
-            category: cut.category,
-            points: Points {
-                shoulder: points(cut.shoulder),
-                collar: points(cut.collar),
-                armpit: points(cut.armpit),
-                hem: points(cut.hem),
-                neckline_depth: cut.neckline_depth,
-                neckline_filled: false,
-            },
-        }
     }
 }
 

@@ -5,7 +5,6 @@
 mod body;
 mod capsule;
 mod cloth;
-mod cut;
 mod grid;
 mod head;
 mod histogram;
@@ -27,7 +26,6 @@ use crate::picture::Picture;
 use crate::plane::Plane;
 use cloth::Cloth;
 use glam::Vec2;
-pub use cut::{CutError, CutGarment, cut};
 pub use grid::{Extent, Grid};
 pub use patch::Patch;
 use seen::SeenPerson;
@@ -227,40 +225,12 @@ fn check_view(person: &Person, photo: &Picture, pieces: &[Piece]) -> Result<(), 
     if size < SMALLEST_SHOULDERS {
         return Err(TryonError::TooSmall { found: size, needed: SMALLEST_SHOULDERS });
     }
+    // On a person who faces the camera, their left is at the picture's right.
+    let mirrored = |left: usize, right: usize| person.position(left).x <= person.position(right).x;
     if only_head {
-        let turned = mirrored(person, LEFT_EYE, RIGHT_EYE);
+        let turned = mirrored(LEFT_EYE, RIGHT_EYE);
         return if turned { Err(TryonError::FacesAway) } else { Ok(()) };
     }
-    check_turn(person)
-}
-
-/// On a person who faces the camera, their left is at the picture's right.
-fn mirrored(person: &Person, left: usize, right: usize) -> bool {
-    person.position(left).x <= person.position(right).x
-}
-
-/// What a cut needs: shoulders in the picture, large enough, seen from the front.
-fn check_front(person: &Person, photo: &Picture) -> Result<(), TryonError> {
-    use crate::perception::landmark::{LEFT_SHOULDER, RIGHT_SHOULDER};
-    let picture = Vec2::new(photo.width as f32, photo.height as f32);
-    let inside = |index: usize| {
-        let p = person.position(index);
-        p.cmpgt(Vec2::ZERO).all() && p.cmplt(picture).all()
-    };
-    if !(inside(LEFT_SHOULDER) && inside(RIGHT_SHOULDER)) {
-        return Err(TryonError::PartNotSeen { part: "shoulders", garment: "top".into() });
-    }
-    let found = person.shoulder_width();
-    if found < SMALLEST_SHOULDERS {
-        return Err(TryonError::TooSmall { found, needed: SMALLEST_SHOULDERS });
-    }
-    check_turn(person)
-}
-
-/// Whether shoulders and trunk are seen from the front.
-fn check_turn(person: &Person) -> Result<(), TryonError> {
-    use crate::perception::landmark::*;
-    let shoulders = person.shoulder_width();
     let trunk = {
         let hips = person.position(LEFT_HIP).midpoint(person.position(RIGHT_HIP));
         let middle = person.position(LEFT_SHOULDER).midpoint(person.position(RIGHT_SHOULDER));
@@ -269,7 +239,7 @@ fn check_turn(person: &Person) -> Result<(), TryonError> {
     if shoulders < 0.30 * trunk {
         return Err(TryonError::Sideways { shoulders, trunk });
     }
-    if person.facing() == Facing::Back || mirrored(person, LEFT_SHOULDER, RIGHT_SHOULDER) {
+    if person.facing() == Facing::Back || mirrored(LEFT_SHOULDER, RIGHT_SHOULDER) {
         return Err(TryonError::FacesAway);
     }
     Ok(())

@@ -265,8 +265,7 @@ impl SeenPerson {
         Drawing { steps, cover, patches }
     }
 
-    /// Whether trousers cannot be told from the top by their colours.
-    pub fn legs_look_like_the_top(&self) -> bool {
+    fn legs_look_like_the_top(&self) -> bool {
         self.body.leg.iter().any(|leg| {
             let (from, to) = (leg.hip.lerp(leg.knee, 0.45), leg.hip.lerp(leg.knee, 0.95));
             let radius = 0.10 * self.body.shoulder_width;
