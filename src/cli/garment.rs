@@ -1,5 +1,6 @@
-//! `vitrine garment`: what the program understands of a garment's picture.
+//! `vitrine garment`: what the program understands of a garment's picture; garments cut off photos.
 
+use super::cut::{self, CutArgs};
 use crate::{
     garment::{Category, Ground, Reading, Shape, overlay},
     output::{self, Existing},
@@ -15,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Looks at garments
+/// Checks garment pictures, cuts garments off photos
 #[derive(Args)]
 pub struct GarmentArgs {
     #[command(subcommand)]
@@ -25,6 +26,7 @@ pub struct GarmentArgs {
 #[derive(Subcommand)]
 enum Command {
     Check(CheckArgs),
+    Cut(CutArgs),
 }
 
 /// Shows what is understood of a garment's picture, and draws its control points
@@ -65,6 +67,7 @@ fn parse_category(text: &str) -> Result<Category, String> {
 pub fn run(args: &GarmentArgs) -> anyhow::Result<()> {
     match &args.command {
         Command::Check(args) => check(args),
+        Command::Cut(args) => cut::run(args),
     }
 }
 

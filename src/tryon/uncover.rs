@@ -405,7 +405,7 @@ pub fn hair_above(scene: &Scene, band: Vec2, cover: &Plane) -> Option<Fill> {
 }
 
 /// Fills unknown cells from known ones over a pyramid (Gortler et al., "The lumigraph", 1996).
-fn push_pull(values: &Plane, known: &Plane) -> Plane {
+pub fn push_pull(values: &Plane, known: &Plane) -> Plane {
     if values.width <= 2 || values.height <= 2 {
         let total: f32 = known.data.iter().sum();
         let sum: f32 = values.data.iter().zip(&known.data).map(|(v, k)| v * k).sum();
