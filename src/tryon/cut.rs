@@ -48,6 +48,9 @@ pub enum CutError {
         /// How much may be.
         limit_percent: u32,
     },
+    /// Too little of the trunk is in the picture.
+    #[error("the photo ends at the chest; a garment is cut off a photo that shows it to the waist")]
+    ChestOutside,
     /// Skin where cloth was expected.
     #[error(
         "no cloth found on the chest ({share_percent} % of it looks like cloth); use a photo of a person who wears the garment"
@@ -140,7 +143,7 @@ pub fn cut(photo: &Picture, people: &[Person], wanted: Wanted) -> Result<Cut, Cu
         SeenPerson::look(photo, person, others, grid)
     };
     let _span = tracing::info_span!("cut").entered();
-    let (worn, mut notes) = Worn::measure(&seen, wanted);
+    let (worn, mut notes) = Worn::measure(&seen, wanted)?;
     let chest = worn.chest(&seen);
     let percent = |share: f32| (100.0 * share).round() as u32;
     if chest.hidden > MOST_HIDDEN {

@@ -44,16 +44,19 @@ struct Shown {
 
 /// Fills the pattern.
 pub fn fill(photo: &Picture, seen: &SeenPerson, worn: &Worn, pattern: &Pattern) -> Laid {
-    let shown = look(photo, seen, worn, pattern);
+    let mut shown = look(photo, seen, worn, pattern);
     let unit = pattern.scale * seen.body.shoulder_width;
     let mut points = pattern.points;
+    if worn.hem_seen {
+        let hem = hem_line(&shown, &points, unit);
+        straighten(&mut shown, &mut points, &hem);
+    }
     let mut alpha = shown.inside.clone();
 
     let neckline = neckline(&shown, &points, unit);
     points.neckline_depth = cut_above(&mut alpha, &points, &neckline);
     if worn.hem_seen {
-        let hem = hem_line(&shown, &points, unit);
-        cut_below(&mut alpha, &mut points, &hem);
+        cut_below(&mut alpha, &points);
     }
     if worn.category == Category::Sleeveless {
         cut_armholes(&mut alpha, &shown, &points, unit);
@@ -237,14 +240,20 @@ fn neckline(shown: &Shown, points: &CutPoints, unit: f32) -> Vec<f32> {
     };
     let profile: Vec<Option<f32>> = (left..=right).map(depth).collect();
     let reach = ((0.02 * unit) as usize).max(2);
-    symmetric(profile, reach).unwrap_or_else(|| {
-        let n = right - left + 1;
-        let round = |i: usize| {
-            let u = 2.0 * i as f32 / n as f32 - 1.0;
-            0.22 * unit * (1.0 - u * u).max(0.0).sqrt()
-        };
-        (0..n).map(round).collect()
-    })
+    let n = right - left + 1;
+    let round = |i: usize| {
+        let u = 2.0 * i as f32 / (n - 1).max(1) as f32 - 1.0;
+        (1.0 - u * u).max(0.0).sqrt()
+    };
+    let Some(profile) = symmetric(profile, reach) else {
+        return (0..n).map(|i| 0.22 * unit * round(i)).collect();
+    };
+    // A neckline rises to the collar points, also where a shadow or a strand of hair lies there.
+    let mut middle = profile[n / 3..=2 * n / 3].to_vec();
+    middle.sort_by(f32::total_cmp);
+    let deep = middle[middle.len() / 2];
+    let within = profile.iter().enumerate().map(|(i, &depth)| depth.min(1.1 * deep * round(i)));
+    within.collect()
 }
 
 /// Removes what is above the neckline; returns its greatest depth.
@@ -283,28 +292,46 @@ fn hem_line(shown: &Shown, points: &CutPoints, unit: f32) -> Vec<f32> {
         }
         None
     };
-    let profile: Vec<Option<f32>> = (left..=right).map(row).collect();
+    let mut profile: Vec<Option<f32>> = (left..=right).map(row).collect();
+    // The corners belong to the sides as much as to the hem.
+    let (n, corner) = (profile.len(), profile.len() / 16);
+    profile[..corner].fill(None);
+    profile[n - corner..].fill(None);
     let reach = ((0.04 * unit) as usize).max(2);
     symmetric(profile, reach).unwrap_or_else(|| vec![line; right - left + 1])
 }
 
-fn cut_below(alpha: &mut Plane, points: &mut CutPoints, hem: &[f32]) {
-    let left = points.hem[0].x as usize;
-    let middle_height = points.armpit[0].y as usize;
-    for x in 0..alpha.width {
-        // Sleeves beside the body end elsewhere.
-        let inside = x + 12 >= left && x <= left + hem.len() + 12;
-        if !inside {
-            continue;
+/// Pulls the columns of the body until the hem is level: a hem that is worn hangs in a bow.
+fn straighten(shown: &mut Shown, points: &mut CutPoints, hem: &[f32]) {
+    let level = hem.iter().sum::<f32>() / hem.len() as f32;
+    let (left, top) = (points.hem[0].x as usize, points.armpit[0].y);
+    let straight = |plane: &Plane| {
+        let mut pulled = plane.clone();
+        for (i, &hem) in hem.iter().enumerate() {
+            let x = left + i;
+            for y in top.ceil() as usize..plane.height {
+                let share = (y as f32 + 0.5 - top) / (level - top);
+                let from = top + share * (hem - top);
+                pulled.data[y * plane.width + x] = plane.sample(Vec2::new(x as f32 + 0.5, from));
+            }
         }
-        let hem = hem[x.saturating_sub(left).min(hem.len() - 1)];
-        for y in middle_height..alpha.height {
-            let above = (hem - y as f32).clamp(0.0, 1.0);
-            alpha.data[y * alpha.width + x] *= above;
-        }
+        pulled
+    };
+    shown.known = straight(&shown.known);
+    shown.hidden = straight(&shown.hidden);
+    shown.colour = [0, 1, 2].map(|c| straight(&shown.colour[c]));
+    points.hem.iter_mut().for_each(|p| p.y = level);
+}
+
+/// Removes what is below the hem, sleeves excepted.
+fn cut_below(alpha: &mut Plane, points: &CutPoints) {
+    let [left, right] = points.hem.map(|p| p.x);
+    let beside = 0.06 * (right - left);
+    let columns = (left - beside).max(0.0) as usize..((right + beside) as usize).min(alpha.width);
+    for y in points.armpit[0].y as usize..alpha.height {
+        let above = (points.hem[0].y - y as f32).clamp(0.0, 1.0);
+        alpha.data[y * alpha.width..][columns.clone()].iter_mut().for_each(|a| *a *= above);
     }
-    points.hem[0].y = hem[0];
-    points.hem[1].y = hem[hem.len() - 1];
 }
 
 /// Takes away the skin beside the straps.

@@ -5,7 +5,7 @@ use super::super::capsule::Capsule;
 use super::super::histogram::LabHistogram;
 use super::super::seen::SeenPerson;
 use super::super::sleeve::{ELBOW_AT, Spine};
-use super::{CutNote, Wanted};
+use super::{CutError, CutNote, Wanted};
 use crate::filter::{combine, gaussian, smoothstep};
 use crate::garment::Category;
 use crate::plane::Plane;
@@ -58,7 +58,10 @@ pub struct Chest {
 
 impl Worn {
     /// Measures what is worn.
-    pub fn measure(seen: &SeenPerson, wanted: Wanted) -> (Self, Vec<CutNote>) {
+    ///
+    /// # Errors
+    /// If the photo ends at the chest.
+    pub fn measure(seen: &SeenPerson, wanted: Wanted) -> Result<(Self, Vec<CutNote>), CutError> {
         let SeenPerson { body, mask, parts, .. } = seen;
         let sw = body.shoulder_width;
         let mut notes = Vec::new();
@@ -99,7 +102,8 @@ impl Worn {
             }
         }
 
-        let cloth = hem.cloth;
+        let cloth =
+            combine(&hem.cloth, &parts.skin, |c, s| c * (1.0 - smoothstep(s, 0.45, 0.75)));
         let shoulder = [0, 1].map(|side| match coverage {
             Some(_) => body.arm[side].tip,
             None => strap_end(body, mask, &parts.old_cloth, side),
@@ -107,13 +111,17 @@ impl Worn {
         let collar = collar(body, mask, &parts.old_cloth, shoulder);
         let tips = 0.5 * (body.parts(shoulder[0]).0 + body.parts(shoulder[1]).0);
         let from = tips + ARMPIT_DROP * sw;
+        if end_of_picture(body, mask) < from + 0.35 * sw {
+            return Err(CutError::ChestOutside);
+        }
         let slack = if hem.seen { 0.10 * sw } else { 0.0 };
         let to = (hem.axial + slack).max(from + 0.3 * sw);
         let axial: Vec<f32> =
             (0..ROWS).map(|i| from + (to - from) * i as f32 / (ROWS - 1) as f32).collect();
-        let half_width = sides(body, mask, &axial, long);
         let before_sleeves = combine(&parts.hands, &parts.hair, f32::max);
         let before_trunk = combine(&before_sleeves, &forearms(body, mask), f32::max);
+        let trunk = combine(&combine(&cloth, &before_trunk, f32::max), mask, |t, m| t * m);
+        let half_width = sides(body, &gaussian(&trunk, 0.015 * sw), &axial, long);
         let worn = Self {
             category,
             shoulder,
@@ -128,7 +136,7 @@ impl Worn {
             before_sleeves,
             before_trunk,
         };
-        (worn, notes)
+        Ok((worn, notes))
     }
 
     /// Half the width of the chest at the armpits, cells.
@@ -301,7 +309,10 @@ fn sleeve_length(seen: &SeenPerson, side: usize) -> Option<f32> {
     }
     let end = if arm.wrist_seen >= 0.3 { 0.96 } else { ELBOW_AT };
     let spine = Spine::new(arm, 1.0);
-    let no_hand = combine(mask, &parts.hands, |m, h| m * (1.0 - h));
+    let cloth = combine(&parts.old_cloth, &parts.skin, |c, s| c * (1.0 - smoothstep(s, 0.3, 0.6)));
+    let before = combine(&parts.hands, &parts.hair, f32::max);
+    let no_hand = combine(mask, &before, |m, h| m * (1.0 - h));
+    let whole = Plane::filled(mask.width, mask.height, 1.0);
     const STEPS: usize = 48;
     let mut covered = 0.0;
     for i in 2..=STEPS {
@@ -311,10 +322,10 @@ fn sleeve_length(seen: &SeenPerson, side: usize) -> Option<f32> {
             break;
         }
         let disc = Capsule::new(point, point, 0.6 * radius, 0.6 * radius);
-        if disc.mean(&no_hand, &Plane::filled(mask.width, mask.height, 1.0)) < 0.2 {
+        if disc.mean(&no_hand, &whole) < 0.2 {
             continue;
         }
-        if disc.mean(&parts.old_cloth, &no_hand) > 0.5 {
+        if disc.mean(&cloth, &no_hand) > 0.6 {
             covered = fraction;
         } else if fraction > covered + 0.08 {
             return Some(covered);
@@ -347,10 +358,14 @@ struct Hem {
     note: Option<CutNote>,
 }
 
-/// Axial distance at which the axis leaves the picture.
+/// Axial distance at which the trunk leaves the picture.
 fn end_of_picture(body: &Body, mask: &Plane) -> f32 {
+    let side = 0.4 * body.shoulder_width;
+    let within = |t: f32| {
+        [-side, 0.0, side].iter().all(|&x| body.place(t, x).y < mask.height as f32 - 1.0)
+    };
     let mut t = 0.0;
-    while t < 6.0 * body.shoulder_width && mask.contains(body.place(t + 1.0, 0.0)) {
+    while t < 6.0 * body.shoulder_width && within(t + 1.0) {
         t += 1.0;
     }
     t
@@ -399,8 +414,9 @@ fn top_hem(seen: &SeenPerson) -> Hem {
         return unseen(if end < 1.2 * torso { end } else { default }, note);
     };
     let share = |i: usize| {
-        let (t, b) = (top.share(bins[i]) + 1e-4, below.share(bins[i]) + 1e-4);
-        t / (t + b)
+        // What looks like neither, as background between arm and trunk does, is not cloth.
+        let (t, b) = (top.share(bins[i]), below.share(bins[i]));
+        t / (t + b + 5e-4)
     };
     let mean = |from: f32, to: f32| {
         let last = rows.len() as f32;
@@ -421,12 +437,21 @@ fn top_hem(seen: &SeenPerson) -> Hem {
     // The window turns when half of it is below the hem.
     let hem = (hem + 0.06 * sw).min(end);
     let likeness = gaussian(&Plane { width, height: mask.height, data: (0..bins.len()).map(share).collect() }, 0.012 * sw);
+    let mut sleeves = Plane::filled(width, mask.height, 0.0);
+    for arm in &body.arm {
+        let radius = 1.15 * arm.upper_radius;
+        Capsule::new(arm.joint, arm.elbow, radius, radius).paint(&mut sleeves);
+        if arm.wrist_seen >= 0.3 {
+            Capsule::new(arm.elbow, arm.wrist, radius, 1.15 * arm.fore_radius).paint(&mut sleeves);
+        }
+    }
     let mut cloth = parts.old_cloth.clone();
     for i in 0..cloth.data.len() {
         let p = Vec2::new((i % width) as f32 + 0.5, (i / width) as f32 + 0.5);
         let (axial, lateral) = body.parts(p);
-        let low = smoothstep(axial, 0.60 * torso, 0.66 * torso)
-            * (1.0 - smoothstep(lateral.abs(), 0.8 * sw, 0.9 * sw));
+        let beside = smoothstep(axial, 0.40 * sw, 0.50 * sw) * (1.0 - sleeves.data[i]);
+        let low = beside.max(smoothstep(axial, 0.66 * torso, 0.72 * torso))
+            * (1.0 - smoothstep(lateral.abs(), 0.9 * sw, 1.0 * sw));
         let near = 1.0 - smoothstep(axial, hem + 0.12 * sw, hem + 0.16 * sw);
         let not_skin = 1.0 - smoothstep(parts.skin.data[i], 0.4, 0.7);
         let is_top = smoothstep(likeness.data[i], 0.35, 0.65) * mask.data[i] * near * not_skin;
