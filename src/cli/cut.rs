@@ -43,10 +43,9 @@ fn parse_wanted(text: &str) -> Result<Wanted, String> {
     let category = Category::ALL.into_iter().find(|category| category.name() == text);
     match category {
         Some(category) if NAMES.contains(&text) => Ok(Wanted::Exactly(category)),
-        Some(category) => Err(format!(
-            "{category} cannot be cut off a photo; what can is {}",
-            NAMES.join(", ")
-        )),
+        Some(category) => {
+            Err(format!("{category} cannot be cut off a photo; what can is {}", NAMES.join(", ")))
+        }
         None => Err(format!("expected one of {}", NAMES.join(", "))),
     }
 }

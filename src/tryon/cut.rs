@@ -51,6 +51,16 @@ pub enum CutError {
     /// Too little of the trunk is in the picture.
     #[error("the photo ends at the chest; a garment is cut off a photo that shows it to the waist")]
     ChestOutside,
+    /// Little of what should be the garment was cloth that can be seen.
+    #[error(
+        "{share_percent} % of the garment cannot be seen in the photo, at most {limit_percent} % may be hidden"
+    )]
+    GarmentHidden {
+        /// How much is hidden.
+        share_percent: u32,
+        /// How much may be.
+        limit_percent: u32,
+    },
     /// Skin where cloth was expected.
     #[error(
         "no cloth found on the chest ({share_percent} % of it looks like cloth); use a photo of a person who wears the garment"
@@ -80,7 +90,9 @@ pub enum CutNote {
     #[error("{0} % of the garment is hidden in the photo and was filled in")]
     Filled(u32),
     /// The garment is small in the photo.
-    #[error("the garment is only {0} px wide in the photo: it will look blurred on a large picture")]
+    #[error(
+        "the garment is only {0} px wide in the photo: it will look blurred on a large picture"
+    )]
     Small(u32),
 }
 
@@ -116,6 +128,8 @@ pub struct Cut {
 
 /// Share of the chest that may be hidden.
 const MOST_HIDDEN: f32 = 0.40;
+/// Share of the garment that may be filled in.
+const MOST_FILLED: f32 = 0.50;
 /// Share of what is seen of the chest that must be cloth.
 const LEAST_CLOTH: f32 = 0.30;
 
@@ -157,6 +171,12 @@ pub fn cut(photo: &Picture, people: &[Person], wanted: Wanted) -> Result<Cut, Cu
     }
     let pattern = pattern::lay_out(&worn, &seen);
     let laid = flat::fill(photo, &seen, &worn, &pattern);
+    if laid.filled > MOST_FILLED {
+        return Err(CutError::GarmentHidden {
+            share_percent: percent(laid.filled),
+            limit_percent: percent(MOST_FILLED),
+        });
+    }
     if laid.filled > 0.10 {
         notes.push(CutNote::Filled(percent(laid.filled)));
     }

@@ -279,7 +279,8 @@ fn hem_line(shown: &Shown, points: &CutPoints, unit: f32) -> Vec<f32> {
     let slack = 0.12 * unit;
     let run = ((0.03 * unit) as usize).max(3);
     let row = |x: usize| {
-        let (low, high) = ((line - slack) as usize, ((line + slack) as usize).min(shown.known.height));
+        let (low, high) =
+            ((line - slack) as usize, ((line + slack) as usize).min(shown.known.height));
         let mut cloth = 0;
         for y in (low..high).rev() {
             cloth = if shown.known.at(x, y) > 0.5 { cloth + 1 } else { 0 };

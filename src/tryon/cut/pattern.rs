@@ -4,8 +4,8 @@ use super::super::body::{Body, SIGN, ray};
 use super::super::patch::{Patch, by_arc_length, coons, polyline_at, rounded, steps};
 use super::super::seen::SeenPerson;
 use super::super::sleeve::{ELBOW_AT, Spine, without_folds};
-use super::worn::Worn;
 use super::CutPoints;
+use super::worn::Worn;
 use crate::garment::Category;
 use crate::plane::Plane;
 use glam::Vec2;
@@ -71,14 +71,19 @@ pub fn lay_out(worn: &Worn, seen: &SeenPerson) -> Pattern {
     let mirrored = |x: f32, y: f32| SIGN.map(|sign| Vec2::new(sign * x, y));
     let shoulder = mirrored(shoulder_half, 0.0);
     let collar_drop = 0.5 * (collars[0].0 + collars[1].0) - top;
-    let collar =
-        mirrored(0.5 * (collars[1].1 - collars[0].1) * widen, collar_drop.min(-0.02 * sw));
+    let collar = mirrored(0.5 * (collars[1].1 - collars[0].1) * widen, collar_drop.min(-0.02 * sw));
     let armpit = mirrored(armpit_half, worn.axial[0] - top);
-    let [loose, tight] = if worn.category == Category::Dress { [4.0, 0.7] } else { [1.2, 0.93] };
     let mean = |i: usize| 0.5 * (worn.half_width[0][i] + worn.half_width[1][i]);
-    let side: Vec<Vec2> = (0..worn.axial.len())
+    let rows = worn.axial.len();
+    let lower = (rows / 2..rows).map(mean).sum::<f32>() / (rows - rows / 2) as f32;
+    let flare = (lower / mean(0)).clamp(0.96, 1.10);
+    let side: Vec<Vec2> = (0..rows)
         .map(|i| {
-            let share = (mean(i) / mean(0)).clamp(tight, loose);
+            // A top laid flat has straight sides; a dress keeps its waist.
+            let share = match worn.category {
+                Category::Dress => (mean(i) / mean(0)).clamp(0.7, 4.0),
+                _ => 1.0 + (flare - 1.0) * i as f32 / (rows - 1) as f32,
+            };
             Vec2::new(armpit_half * share, worn.axial[i] - top)
         })
         .collect();
@@ -167,7 +172,8 @@ fn torso(
     let across = steps(COLUMNS);
     let reach = |points: &[Vec2; 4]| {
         let half = |a: Vec2, b: Vec2| a.distance(b);
-        let all = half(points[0], points[1]) + half(points[1], points[2]) + half(points[2], points[3]);
+        let all =
+            half(points[0], points[1]) + half(points[1], points[2]) + half(points[2], points[3]);
         half(points[0], points[1]) / all
     };
     let flat_top = [shoulder[0], collar[0], collar[1], shoulder[1]];

@@ -102,8 +102,7 @@ impl Worn {
             }
         }
 
-        let cloth =
-            combine(&hem.cloth, &parts.skin, |c, s| c * (1.0 - smoothstep(s, 0.45, 0.75)));
+        let cloth = combine(&hem.cloth, &parts.skin, |c, s| c * (1.0 - smoothstep(s, 0.45, 0.75)));
         let shoulder = [0, 1].map(|side| match coverage {
             Some(_) => body.arm[side].tip,
             None => strap_end(body, mask, &parts.old_cloth, side),
@@ -121,7 +120,11 @@ impl Worn {
         let before_sleeves = combine(&parts.hands, &parts.hair, f32::max);
         let before_trunk = combine(&before_sleeves, &forearms(body, mask), f32::max);
         let trunk = combine(&combine(&cloth, &before_trunk, f32::max), mask, |t, m| t * m);
-        let half_width = sides(body, &gaussian(&trunk, 0.015 * sw), &axial, long);
+        let trunk = gaussian(&trunk, 0.015 * sw);
+        // Below the hem the sides run on as they reach it.
+        let held: Vec<f32> =
+            axial.iter().map(|&t| t.min((hem.axial - 0.08 * sw).max(from))).collect();
+        let half_width = sides(body, &trunk, &held, long);
         let worn = Self {
             category,
             shoulder,
@@ -276,9 +279,7 @@ fn collar(body: &Body, mask: &Plane, cloth: &Plane, shoulder: [Vec2; 2]) -> [Vec
         }
     });
     let mean = 0.5 * (axial[0] + axial[1]);
-    std::array::from_fn(|side| {
-        body.place(0.5 * (axial[side] + mean), axis + SIGN[side] * half)
-    })
+    std::array::from_fn(|side| body.place(0.5 * (axial[side] + mean), axis + SIGN[side] * half))
 }
 
 /// Outer end of a strap: where cloth on the shoulder gives way to skin.
@@ -361,9 +362,8 @@ struct Hem {
 /// Axial distance at which the trunk leaves the picture.
 fn end_of_picture(body: &Body, mask: &Plane) -> f32 {
     let side = 0.4 * body.shoulder_width;
-    let within = |t: f32| {
-        [-side, 0.0, side].iter().all(|&x| body.place(t, x).y < mask.height as f32 - 1.0)
-    };
+    let within =
+        |t: f32| [-side, 0.0, side].iter().all(|&x| body.place(t, x).y < mask.height as f32 - 1.0);
     let mut t = 0.0;
     while t < 6.0 * body.shoulder_width && within(t + 1.0) {
         t += 1.0;
@@ -399,13 +399,20 @@ fn top_hem(seen: &SeenPerson) -> Hem {
     };
     let end = end_of_picture(body, mask);
     let default = (1.05 * torso).min(end);
-    let unseen = |axial: f32, note| Hem {
-        axial,
-        seen: false,
-        cloth: parts.old_cloth.clone(),
-        note: Some(note),
+    let unseen = |axial: f32, note| {
+        let mut cloth = parts.old_cloth.clone();
+        for i in 0..cloth.data.len() {
+            let p = Vec2::new((i % width) as f32 + 0.5, (i / width) as f32 + 0.5);
+            let (at, lateral) = body.parts(p);
+            let low = smoothstep(at, 0.85 * torso, 0.95 * torso)
+                * (1.0 - smoothstep(lateral.abs(), 0.8 * sw, 0.9 * sw));
+            let likely = mask.data[i] * (1.0 - smoothstep(parts.skin.data[i], 0.2, 0.5));
+            cloth.data[i] = cloth.data[i].max(low * likely);
+        }
+        Hem { axial, seen: false, cloth, note: Some(note) }
     };
-    let (Some(top), below) = (of_rows(0.15 * torso, 0.70 * torso), of_rows(1.25 * torso, 1.9 * torso))
+    let (Some(top), below) =
+        (of_rows(0.15 * torso, 0.70 * torso), of_rows(1.25 * torso, 1.9 * torso))
     else {
         return unseen(default, CutNote::HemUnseen);
     };
@@ -413,10 +420,13 @@ fn top_hem(seen: &SeenPerson) -> Hem {
         let note = if end < 1.2 * torso { CutNote::HemOutside } else { CutNote::HemUnseen };
         return unseen(if end < 1.2 * torso { end } else { default }, note);
     };
+    let beyond = (0..mask.data.len()).filter(|&i| mask.data[i] < 0.05);
+    let background = LabHistogram::of(beyond.map(|i| (bins[i], 1.0)), 20.0, 2);
     let share = |i: usize| {
         // What looks like neither, as background between arm and trunk does, is not cloth.
         let (t, b) = (top.share(bins[i]), below.share(bins[i]));
-        t / (t + b + 5e-4)
+        let around = background.as_ref().map_or(0.0, |h| h.share(bins[i]));
+        t / (t + b + 0.5 * around + 5e-4)
     };
     let mean = |from: f32, to: f32| {
         let last = rows.len() as f32;
@@ -436,7 +446,10 @@ fn top_hem(seen: &SeenPerson) -> Hem {
     }
     // The window turns when half of it is below the hem.
     let hem = (hem + 0.06 * sw).min(end);
-    let likeness = gaussian(&Plane { width, height: mask.height, data: (0..bins.len()).map(share).collect() }, 0.012 * sw);
+    let likeness = gaussian(
+        &Plane { width, height: mask.height, data: (0..bins.len()).map(share).collect() },
+        0.012 * sw,
+    );
     let mut sleeves = Plane::filled(width, mask.height, 0.0);
     for arm in &body.arm {
         let radius = 1.15 * arm.upper_radius;
@@ -485,8 +498,7 @@ fn dress_hem(seen: &SeenPerson) -> Hem {
         let low = smoothstep(axial, 0.9 * torso, torso);
         let above = 1.0 - smoothstep(axial, hem + 0.08 * sw, hem + 0.12 * sw);
         let not_skin = 1.0 - smoothstep(parts.skin.data[i], 0.2, 0.45);
-        cloth.data[i] =
-            cloth.data[i] * (1.0 - low) + low * mask.data[i] * above * not_skin;
+        cloth.data[i] = cloth.data[i] * (1.0 - low) + low * mask.data[i] * above * not_skin;
     }
     Hem { axial: hem, seen: seen_hem, cloth, note: (!seen_hem).then_some(CutNote::HemOutside) }
 }
