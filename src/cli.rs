@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+pub mod cut;
 pub mod doctor;
 mod explain;
 pub mod garment;

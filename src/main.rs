@@ -20,7 +20,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Tryon(TryonArgs),
-    /// Checks garment pictures
+    /// Checks garment pictures, cuts garments off photos
     Garment(GarmentArgs),
     /// Gets the published nets, shows and checks them
     Models(ModelsArgs),

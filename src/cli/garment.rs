@@ -1,5 +1,6 @@
-//! `vitrine garment`: what the program understands of a garment's picture.
+//! `vitrine garment`: what the program understands of a garment's picture; garments cut off photos.
 
+use super::cut::{self, CutArgs};
 use super::{category_names, parse_category, read_garment};
 use crate::{
     garment::{Category, Ground, Reading, Shape, overlay},
@@ -13,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Looks at garments
+/// Checks garment pictures, cuts garments off photos
 #[derive(Args)]
 pub struct GarmentArgs {
     #[command(subcommand)]
@@ -23,6 +24,7 @@ pub struct GarmentArgs {
 #[derive(Subcommand)]
 enum Command {
     Check(CheckArgs),
+    Cut(CutArgs),
 }
 
 /// Shows what is understood of a garment's picture, and draws its control points
@@ -54,6 +56,7 @@ struct CheckArgs {
 pub fn run(args: &GarmentArgs) -> anyhow::Result<()> {
     match &args.command {
         Command::Check(args) => check(args),
+        Command::Cut(args) => cut::run(args),
     }
 }
 

@@ -139,7 +139,7 @@ enum Edge {
 }
 
 /// Distance along the ray to the segment `a`–`b`.
-fn meets(from: Vec2, direction: Vec2, a: Vec2, b: Vec2) -> Option<f32> {
+pub fn meets(from: Vec2, direction: Vec2, a: Vec2, b: Vec2) -> Option<f32> {
     let along = b - a;
     let determinant = direction.perp_dot(along);
     if determinant.abs() < 1e-6 {
@@ -274,7 +274,8 @@ impl Body {
         edge.clamp(0.82 * model, 1.45 * model)
     }
 
-    fn model_half_width(&self, axial: f32) -> f32 {
+    /// Half width that a trunk of these joints usually has at an axial distance.
+    pub fn model_half_width(&self, axial: f32) -> f32 {
         let sw = self.shoulder_width;
         let f = (axial / self.torso_length).clamp(0.0, 1.0);
         let model = sw * (0.60 - 0.06 * f);

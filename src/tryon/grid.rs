@@ -63,6 +63,13 @@ impl Grid {
         Self { origin: low, scale, width: cells.x as usize, height: cells.y as usize }
     }
 
+    /// The same rectangle with twice the cells each way, at most one a pixel.
+    pub fn finer(self) -> Self {
+        let scale = (0.5 * self.scale).max(1.0);
+        let cells = |count: usize| (count as f32 * self.scale / scale).ceil() as usize;
+        Self { scale, width: cells(self.width), height: cells(self.height), ..self }
+    }
+
     /// Grid position of a picture position.
     pub fn from_picture(&self, position: Vec2) -> Vec2 {
         (position - self.origin) / self.scale

@@ -5,6 +5,7 @@
 mod body;
 mod capsule;
 mod cloth;
+mod cut;
 mod grid;
 mod head;
 mod histogram;
@@ -25,6 +26,7 @@ use crate::perception::{Facing, Person};
 use crate::picture::Picture;
 use crate::plane::Plane;
 use cloth::Cloth;
+pub use cut::{Cut, CutError, CutNote, CutPoints, Wanted, cut};
 use glam::Vec2;
 pub use grid::{Extent, Grid};
 pub use patch::Patch;
@@ -163,7 +165,9 @@ fn dress_on_this_thread(
     pieces: &[Piece],
 ) -> Result<Dressed, TryonError> {
     let (person, others) = people.split_first().ok_or(TryonError::NoPerson)?;
-    check_view(person, photo, pieces)?;
+    let worn: Vec<(Category, &str)> =
+        pieces.iter().map(|p| (p.garment.category, p.garment.name.as_str())).collect();
+    check_view(person, photo, &worn)?;
     let grid = Grid::around(person, photo.width, photo.height, extent(pieces));
     let seen = {
         let _span = tracing::info_span!("see").entered();
@@ -199,10 +203,15 @@ fn extent(pieces: &[Piece]) -> Extent {
     if pieces.iter().any(low) { Extent::WholeBody } else { Extent::UpperBody }
 }
 
-fn check_view(person: &Person, photo: &Picture, pieces: &[Piece]) -> Result<(), TryonError> {
+/// Checks that the parts that garments of these categories and names go on can be seen from the front.
+fn check_view(
+    person: &Person,
+    photo: &Picture,
+    worn: &[(Category, &str)],
+) -> Result<(), TryonError> {
     use crate::perception::landmark::*;
     let only_head =
-        pieces.iter().all(|p| matches!(p.garment.category, Category::Hat | Category::Eyeglasses));
+        worn.iter().all(|(category, _)| matches!(category, Category::Hat | Category::Eyeglasses));
     let shoulders = person.shoulder_width();
     let size = if only_head { shoulders.max(2.2 * person.face_height()) } else { shoulders };
     let inside = |index: usize| {
@@ -210,9 +219,9 @@ fn check_view(person: &Person, photo: &Picture, pieces: &[Piece]) -> Result<(), 
         p.x > 0.0 && p.y > 0.0 && p.x < photo.width as f32 && p.y < photo.height as f32
     };
     let seen = |index: usize| inside(index) && person.landmarks[index].visibility > 0.3;
-    for piece in pieces {
-        let garment = piece.garment.name.clone();
-        let needed: (&[usize], &'static str) = match piece.garment.category {
+    for &(category, name) in worn {
+        let garment = name.to_owned();
+        let needed: (&[usize], &'static str) = match category {
             Category::Hat | Category::Eyeglasses => (&[LEFT_EYE, RIGHT_EYE], "eyes"),
             Category::Trousers => (&[LEFT_HIP, RIGHT_HIP, LEFT_KNEE, RIGHT_KNEE], "hips and knees"),
             Category::Skirt => (&[LEFT_HIP, RIGHT_HIP], "hips"),

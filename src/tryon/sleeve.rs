@@ -14,7 +14,7 @@ use glam::Vec2;
 const SECTIONS: usize = 16;
 const ACROSS: usize = 5;
 /// Share of the arm that is upper arm.
-const ELBOW_AT: f32 = 0.54;
+pub const ELBOW_AT: f32 = 0.54;
 
 /// A fitted sleeve.
 #[derive(Clone, Debug)]
@@ -96,14 +96,15 @@ pub fn fit_sleeve(
 }
 
 /// The arm as one curve, parameter 0 at the shoulder joint and 1 at the wrist.
-struct Spine<'a> {
+pub struct Spine<'a> {
     arm: &'a Arm,
     handedness: f32,
     bends: bool,
 }
 
 impl<'a> Spine<'a> {
-    fn new(arm: &'a Arm, covered: f32) -> Self {
+    /// The middle line of an arm that is covered up to this fraction.
+    pub fn new(arm: &'a Arm, covered: f32) -> Self {
         let upper = (arm.elbow - arm.joint).normalize_or(Vec2::Y);
         let fore = (arm.wrist - arm.elbow).normalize_or(upper);
         let handedness = if upper.perp_dot(arm.outward) < 0.0 { -1.0 } else { 1.0 };
@@ -111,7 +112,7 @@ impl<'a> Spine<'a> {
     }
 
     /// Point, unit normal (outer side positive) and radius.
-    fn at(&self, fraction: f32) -> (Vec2, Vec2, f32) {
+    pub fn at(&self, fraction: f32) -> (Vec2, Vec2, f32) {
         let arm = self.arm;
         let upper = (arm.elbow - arm.joint).normalize_or(Vec2::Y);
         let fore = (arm.wrist - arm.elbow).normalize_or(upper);
@@ -134,7 +135,7 @@ impl<'a> Spine<'a> {
 
 /// Pulls sections back until no quad between neighbours is turned over: a section that would cross the one
 /// before it moves towards that one shifted a little forward.
-fn without_folds(mut sections: Vec<[Vec2; 2]>) -> Vec<[Vec2; 2]> {
+pub fn without_folds(mut sections: Vec<[Vec2; 2]>) -> Vec<[Vec2; 2]> {
     let turn = {
         // Orientation of the ribbon as a whole.
         let sum: f32 = sections

@@ -438,7 +438,7 @@ pub fn hair_above(scene: &Scene, band: Vec2, cover: &Plane) -> Option<Fill> {
 }
 
 /// Fills unknown cells from known ones over a pyramid (Gortler et al., "The lumigraph", 1996).
-fn push_pull(values: &[Plane; 3], known: &Plane) -> [Plane; 3] {
+pub fn push_pull(values: &[Plane; 3], known: &Plane) -> [Plane; 3] {
     let channel = |values: &Plane| {
         let weighted = combine(values, known, |v, k| v * k);
         let mut levels = vec![(weighted, known.clone())];
