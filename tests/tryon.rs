@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use vitrine::garment::{Category, Garment, Shape};
 use vitrine::perception::{Person, landmark::*};
 use vitrine::picture::{Picture, Pixels};
-use vitrine::tryon::{Dressed, Piece, TryonError, dress};
+use vitrine::tryon::{CutError, Dressed, Piece, TryonError, Wanted, cut, dress};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -844,4 +844,32 @@ mod real {
             assert!(!folder.path().join("out.png").exists(), "{name}");
         }
     }
+}
+
+#[test]
+fn a_tee_cut_off_a_figure_is_a_tee_of_its_colour() {
+    let (figure, photo) = Figure::whole(150.0);
+    let people = [figure.person(photo.width, photo.height)];
+    let tee = cut(&photo, &people, Wanted::Top).expect("a tee is worn");
+    assert_eq!(tee.category, Category::TShirt);
+    let points = &tee.points;
+    let axis = 0.5 * (points.shoulder[0].x + points.shoulder[1].x);
+    for pair in [points.shoulder, points.collar, points.armpit, points.hem] {
+        let width = pair[1].x - pair[0].x;
+        assert!(width > 20.0 && (0.5 * (pair[0].x + pair[1].x) - axis).abs() < 0.02 * width);
+    }
+    assert!(points.armpit[0].y > points.shoulder[0].y && points.hem[0].y > points.armpit[0].y);
+}
+
+#[test]
+fn what_cannot_be_cut_is_told() {
+    let (figure, photo) = Figure::whole(150.0);
+    let person = figure.person(photo.width, photo.height);
+    let told = |people: &[Person], wanted: Wanted| cut(&photo, people, wanted).err();
+    assert_eq!(told(&[], Wanted::Top), Some(CutError::Person(TryonError::NoPerson)));
+    let mut turned = person.clone();
+    turned.landmarks.swap(LEFT_SHOULDER, RIGHT_SHOULDER);
+    assert_eq!(told(&[turned], Wanted::Top), Some(CutError::Person(TryonError::FacesAway)));
+    let hat = Wanted::Exactly(Category::Hat);
+    assert_eq!(told(&[person], hat), Some(CutError::Category { category: Category::Hat }));
 }

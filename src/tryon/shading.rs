@@ -23,7 +23,7 @@ impl Tone {
             *luma.select_nth_unstable_by(at, f32::total_cmp).1
         };
         let low = percentile(0.01).min(0.10) * 0.7;
-        let high = percentile(0.99).clamp(0.80, 1.0);
+        let high = percentile(0.99).clamp(0.88, 1.0);
         let norm: [f32; 3] = std::array::from_fn(|c| {
             let values = &colours.rgb[c].data;
             let sum: f32 = values.iter().step_by(17).map(|v| v.powi(6)).sum();
