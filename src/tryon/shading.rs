@@ -96,13 +96,14 @@ pub fn folds(colours: &Colours, parts: &Parts, mask: &Plane, shoulder_width: f32
     let fold_share = (-(chroma / 9.0).powi(2)).exp()
         * (-((contrast - 0.06).max(0.0) / 0.10).powi(2)).exp()
         * (brightness / 0.12).clamp(0.25, 1.0);
-    let trust = gaussian(&weight, 0.05 * shoulder_width);
+    // Along the rim of the old clothes blurs reach beyond them: folds fade out before it.
+    let trust = gaussian(&weight, 0.035 * shoulder_width);
     Plane {
         width: mask.width,
         height: mask.height,
         data: (0..mask.data.len())
             .map(|i| {
-                let trust = (1.4 * trust.data[i]).clamp(0.0, 1.0);
+                let trust = smoothstep(trust.data[i], 0.55, 0.95);
                 let shade = (slow.data[i] - level).clamp(-0.5, 0.4);
                 let fold = (fine.data[i] - middle.data[i]).clamp(-0.35, 0.25)
                     + 0.7 * (middle.data[i] - slow.data[i]).clamp(-0.3, 0.25);
