@@ -39,13 +39,6 @@ pub struct Pattern {
     pub scale: f32,
 }
 
-impl Pattern {
-    /// Column of the axis.
-    pub fn axis(&self) -> f32 {
-        0.5 * self.width as f32
-    }
-}
-
 /// Lays out what is worn.
 pub fn lay_out(worn: &Worn, seen: &SeenPerson) -> Pattern {
     let SeenPerson { body, mask, .. } = seen;
