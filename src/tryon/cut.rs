@@ -129,7 +129,7 @@ pub struct Cut {
 /// Share of the chest that may be hidden.
 const MOST_HIDDEN: f32 = 0.40;
 /// Share of the garment that may be filled in.
-const MOST_FILLED: f32 = 0.50;
+const MOST_FILLED: f32 = 0.35;
 /// Share of what is seen of the chest that must be cloth.
 const LEAST_CLOTH: f32 = 0.30;
 
