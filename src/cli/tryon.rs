@@ -44,7 +44,7 @@ pub struct TryonArgs {
     /// Print what was found, and how long each stage took, as JSON on standard output
     #[arg(long)]
     json: bool,
-    /// Number that all randomness is drawn from
+    /// Number that all randomness is drawn from; fitting by warp draws none
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
     /// Replace files that exist

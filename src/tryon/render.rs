@@ -66,6 +66,8 @@ pub struct Canvas<'a> {
     pub grid: &'a Grid,
     /// The person's outline, sharpened on the photo.
     pub outline: &'a Guided,
+    /// Other people, 0..1: where they surely are, nothing is drawn.
+    pub others: Option<&'a Plane>,
 }
 
 const BAND: usize = 16;
@@ -221,6 +223,21 @@ fn draw_band<T: Channel>(
     }
     if !touched {
         return;
+    }
+    if let Some(others) = canvas.others {
+        for row in 0..rows {
+            let at = RowAt::new(canvas.grid, top + row, others.height);
+            let Some(span) = columns.expand(others, at, grid_line, &mut lines[0]) else { continue };
+            let before = &chunk[(row * width + columns.first) * 3..][..n * 3];
+            for x in span {
+                let theirs = smoothstep(lines[0][x], 0.10, 0.30);
+                for i in 3 * x..3 * x + 3 {
+                    let pixel = &mut colour[row * n * 3 + i];
+                    let own = before[i].to_unit();
+                    *pixel = if theirs >= 1.0 { own } else { *pixel + (own - *pixel) * theirs };
+                }
+            }
+        }
     }
     for row in 0..rows {
         let out = &mut chunk[(row * width + columns.first) * 3..][..n * 3];

@@ -41,6 +41,7 @@ pub struct SeenPerson {
     /// No shade at all.
     pub even: Plane,
     outline: Guided,
+    others: Option<Plane>,
     guide: GuideStatistics,
 }
 
@@ -65,6 +66,7 @@ impl SeenPerson {
             || Guided::fit(&guide, &mask, 1e-4),
         );
         let even = Plane::filled(grid.width, grid.height, 1.0);
+        let others = others_on(&grid, others, &mask);
         Self {
             grid,
             colours,
@@ -78,6 +80,7 @@ impl SeenPerson {
             outside,
             even,
             outline,
+            others,
             guide,
         }
     }
@@ -89,7 +92,12 @@ impl SeenPerson {
             self.drawing(piece)
         };
         let _span = tracing::info_span!("draw").entered();
-        let canvas = Canvas { photo, grid: &self.grid, outline: &self.outline };
+        let canvas = Canvas {
+            photo,
+            grid: &self.grid,
+            outline: &self.outline,
+            others: self.others.as_ref(),
+        };
         render(&canvas, &drawing.steps, picture);
         let folded = drawing.patches.iter().map(Patch::folded).fold(0.0, f32::max);
         let patches = drawing.patches.into_iter().map(|patch| patch.placed(&self.grid)).collect();
@@ -162,6 +170,18 @@ impl SeenPerson {
         let free = combine(&cast, front, |c, f| strength * c * (1.0 - f));
         combine(&free, cover, |s, c| s * c)
     }
+}
+
+/// Where other people are and this person is not.
+fn others_on(grid: &Grid, others: &[Person], mask: &Plane) -> Option<Plane> {
+    others
+        .iter()
+        .map(|other| {
+            let (width, height) = (grid.width, grid.height);
+            let theirs = other.pose_mask.composed(grid.origin, grid.scale, width, height, 0.0);
+            combine(&theirs, mask, |theirs, mine| theirs * (1.0 - 0.6 * mine))
+        })
+        .reduce(|a, b| combine(&a, &b, f32::max))
 }
 
 fn colours_on(photo: &Picture, grid: &Grid) -> Colours {
