@@ -7,7 +7,7 @@ use crate::perception::{Person, landmark};
 use glam::Vec2;
 
 /// Pixels of the grid's longer side.
-const LONG_SIDE: f32 = 272.0;
+const LONG_SIDE: f32 = 256.0;
 
 /// A raster of square cells over a rectangle of the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
