@@ -56,9 +56,9 @@ pub unsafe trait Lanes: Copy {
     unsafe fn abs(self) -> Self;
     /// To the nearest integer, ties to even.
     unsafe fn round(self) -> Self;
-    /// The greater of the two; NaN in `self` stays.
+    /// The greater of the two; NaN in `self` stays. The limit is a number.
     unsafe fn at_least(self, limit: Self) -> Self;
-    /// The lesser of the two; NaN in `self` stays.
+    /// The lesser of the two; NaN in `self` stays. The limit is a number.
     unsafe fn at_most(self, limit: Self) -> Self;
     /// `2^self` for integers −126..=127.
     unsafe fn exp2_of_integer(self) -> Self;

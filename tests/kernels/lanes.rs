@@ -56,8 +56,8 @@ unsafe fn results<L: Lanes>(a: &[f32], b: &[f32], c: &[f32]) -> Vec<Vec<u32>> {
                 x.fma(y, z),
                 x.abs().sqrt(),
                 x.round(),
-                x.at_least(y),
-                x.at_most(y),
+                x.at_least(z),
+                x.at_most(z),
                 L::select(x.less_than(y), z, x),
                 y.round().at_least(L::splat(-126.0)).at_most(L::splat(127.0)).exp2_of_integer(),
             ]
