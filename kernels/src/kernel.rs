@@ -1,6 +1,8 @@
 //! The tables: which versions of an operation there are, what each needs, and the proof that one may run.
 
 use crate::features::{Features, Isa, Schedule};
+use crate::gemm::GemmRow;
+use half::f16;
 
 /// What dispatch, tests, benches and the start-up log know of a version, whatever its operation.
 #[derive(Clone, Copy, Debug)]
@@ -123,7 +125,7 @@ fn rows<R: Row>() -> Vec<&'static Identity> {
 }
 
 /// One line an operation.
-const TABLES: &[Table] = &[];
+const TABLES: &[Table] = &[rows::<GemmRow<i8>>, rows::<GemmRow<f16>>, rows::<GemmRow<f32>>];
 
 #[cfg(test)]
 mod tests {
