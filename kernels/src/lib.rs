@@ -7,7 +7,11 @@
 pub mod blur;
 pub mod colour;
 pub mod distance;
+pub mod features;
+pub mod kernel;
 pub mod label;
+pub mod lanes;
+pub mod math;
 pub mod mesh;
 pub mod morphology;
 pub mod resize;

@@ -1,0 +1,151 @@
+//! The tables: which versions of an operation there are, what each needs, and the proof that one may run.
+
+use crate::features::{Features, Isa, Schedule};
+
+/// What dispatch, tests, benches and the start-up log know of a version, whatever its operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// `<operation>_<element>_<tile>_<engine>[_<instruction>][_<core>]`; a test rebuilds it from the fields below.
+    pub name: &'static str,
+    /// The module's name.
+    pub operation: &'static str,
+    /// `i8`, `f16`, `f32`, `u8`, or what goes in and comes out: `f16_i8`.
+    pub element: &'static str,
+    /// What one pass of the inner loop computes, `8x12x4`; empty where there is no such thing.
+    pub tile: &'static str,
+    /// The instruction sets that it uses; none for the plain version.
+    pub needs: &'static [Isa],
+    /// The kind of core that its order of instructions is meant for.
+    pub schedule: Schedule,
+}
+
+impl Identity {
+    /// The name that the fields spell.
+    pub fn spelled(&self) -> String {
+        let mut words = vec![self.operation, self.element];
+        if !self.tile.is_empty() {
+            words.push(self.tile);
+        }
+        match self.needs {
+            [] => words.push("scalar"),
+            [first, rest @ ..] => {
+                words.push(first.name());
+                // `neon_fp16`, `neon_dotprod` together: the engine once.
+                words.extend(
+                    rest.iter().map(|isa| isa.name().rsplit('_').next().unwrap_or_default()),
+                );
+            }
+        }
+        if self.schedule == Schedule::InOrder {
+            words.push("inorder");
+        }
+        words.join("_")
+    }
+}
+
+/// A version of an operation as its table holds it: an identity and the functions behind it.
+pub trait Row: Sized + Sync + 'static {
+    /// Every version: the best first, the plain one last.
+    const TABLE: &'static [Self];
+
+    /// Its name and needs.
+    fn identity(&self) -> &Identity;
+}
+
+/// A row of a table that this CPU can run. Only [`Kernel::supported`] makes one, so holding it is the proof.
+#[derive(Debug)]
+pub struct Kernel<R: 'static>(&'static R);
+
+impl<R> Clone for Kernel<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Kernel<R> {}
+
+impl<R: Row> Kernel<R> {
+    /// The rows that a CPU with these features can run, those for its kind of core first.
+    pub fn supported(features: Features) -> impl Iterator<Item = Self> {
+        let runs = move |row: &&R| features.has(row.identity().needs);
+        let meant = move |row: &&R| row.identity().schedule == features.schedule();
+        let own = R::TABLE.iter().filter(runs).filter(meant);
+        let others = R::TABLE.iter().filter(runs).filter(move |row| !meant(row));
+        own.chain(others).map(Kernel)
+    }
+
+    /// The row that dispatch takes unless the operation knows better: the first.
+    ///
+    /// # Panics
+    /// Where the table lacks the plain version.
+    pub fn first(features: Features) -> Self {
+        Self::supported(features).next().expect("a table ends with the plain version")
+    }
+
+    /// The row of this name, where the CPU can run it.
+    pub fn named(name: &str, features: Features) -> Option<Self> {
+        Self::supported(features).find(|kernel| kernel.identity().name == name)
+    }
+
+    /// The plain version.
+    ///
+    /// # Panics
+    /// Where the table lacks it.
+    pub fn plain() -> Self {
+        Kernel(
+            R::TABLE
+                .iter()
+                .find(|row| row.identity().needs.is_empty())
+                .expect("a table ends with the plain version"),
+        )
+    }
+
+    /// Its name and needs.
+    pub fn identity(self) -> &'static Identity {
+        self.0.identity()
+    }
+
+    /// The row, whose functions the caller may now call.
+    pub(crate) fn row(self) -> &'static R {
+        self.0
+    }
+}
+
+/// Every version of every operation, whether or not this CPU can run it.
+pub fn identities() -> impl Iterator<Item = &'static Identity> {
+    TABLES.iter().flat_map(|table| table())
+}
+
+type Table = fn() -> Vec<&'static Identity>;
+
+fn rows<R: Row>() -> Vec<&'static Identity> {
+    R::TABLE.iter().map(Row::identity).collect()
+}
+
+/// One line an operation.
+const TABLES: &[Table] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_name_spells_its_row() {
+        let mut names = HashSet::new();
+        for identity in identities() {
+            assert_eq!(identity.name, identity.spelled());
+            assert!(names.insert(identity.name), "two rows are named {}", identity.name);
+        }
+    }
+
+    #[test]
+    fn every_table_ends_with_its_plain_version() {
+        for table in TABLES {
+            let rows = table();
+            let plain: Vec<_> = rows.iter().filter(|row| row.needs.is_empty()).collect();
+            assert_eq!(plain.len(), 1, "{}", rows[0].operation);
+            assert!(rows.last().unwrap().needs.is_empty(), "{}", rows[0].operation);
+        }
+    }
+}
