@@ -14,7 +14,6 @@ pub fn measured<T>(region: u16, work: impl FnOnce() -> T) -> T {
 fn mark(tag: u64) {
     const SCHED_GET_PRIORITY_MAX: u64 = 125;
     const MARK: u64 = 0x5a0000;
-    #[expect(unsafe_code, reason = "a system call")]
     // SAFETY: the call reads its argument only, and returns an error.
     unsafe {
         std::arch::asm!("svc 0", in("x8") SCHED_GET_PRIORITY_MAX, inlateout("x0") MARK + tag => _, options(nostack));

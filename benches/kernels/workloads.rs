@@ -129,12 +129,15 @@ pub struct Shape {
 impl Shapes {
     /// The shapes of the file that the program was built with.
     pub fn load() -> Self {
-        toml::from_str(include_str!("../shapes.toml")).unwrap_or_else(|error| panic!("benches/shapes.toml: {error}"))
+        toml::from_str(include_str!("../shapes.toml"))
+            .unwrap_or_else(|error| panic!("benches/shapes.toml: {error}"))
     }
 
     /// The shapes whose name holds one of the words; all of them where there are none.
     pub fn named(self, words: &[String]) -> Vec<Shape> {
-        let wanted = |shape: &Shape| words.is_empty() || words.iter().any(|word| shape.name.contains(word.as_str()));
+        let wanted = |shape: &Shape| {
+            words.is_empty() || words.iter().any(|word| shape.name.contains(word.as_str()))
+        };
         self.shape.into_iter().filter(wanted).collect()
     }
 }
@@ -157,7 +160,11 @@ impl Shape {
     pub fn size(&self, name: &str) -> usize {
         let Some(&size) = self.dims.get(name) else {
             let known: Vec<_> = self.dims.keys().map(String::as_str).collect();
-            panic!("benches/shapes.toml: shape `{}` has no `{name}`, only {}", self.name, known.join(", "));
+            panic!(
+                "benches/shapes.toml: shape `{}` has no `{name}`, only {}",
+                self.name,
+                known.join(", ")
+            );
         };
         size
     }
@@ -175,7 +182,8 @@ impl Shape {
     /// Padding: top, left, bottom, right.
     pub fn paddings(&self) -> [usize; 4] {
         let all = self.size_or("padding", 0);
-        ["padding_top", "padding_left", "padding_bottom", "padding_right"].map(|side| self.size_or(side, all))
+        ["padding_top", "padding_left", "padding_bottom", "padding_right"]
+            .map(|side| self.size_or(side, all))
     }
 
     /// Height and width of what a convolution or depthwise convolution writes.
@@ -194,7 +202,8 @@ impl Shape {
             "linear" => self.size("m") * self.size("k") * self.size("n"),
             "convolution" => {
                 let (height, width) = self.size_out();
-                let taps = self.size("kernel").pow(2) * self.size("channels_in") / self.size_or("groups", 1);
+                let taps = self.size("kernel").pow(2) * self.size("channels_in")
+                    / self.size_or("groups", 1);
                 height * width * taps * self.size("channels_out")
             }
             "depthwise" => {
@@ -203,7 +212,8 @@ impl Shape {
             }
             "attention" => {
                 let (queries, keys) = (self.size("queries"), self.size("keys"));
-                let pairs = if self.is("causal") { queries * (queries + 1) / 2 } else { queries * keys };
+                let pairs =
+                    if self.is("causal") { queries * (queries + 1) / 2 } else { queries * keys };
                 pairs * self.size("heads") * self.size("head_size") * 2
             }
             _ => 0,
@@ -225,7 +235,11 @@ impl Shape {
             }
             "attention" => self.size("queries") * self.size("heads") * self.size("head_size"),
             _ => match self.dims.get("rows") {
-                Some(rows) => rows * self.size_or("channels", 1) * self.size_or("heads", 1) * self.size_or("head_size", 1),
+                Some(rows) => {
+                    rows * self.size_or("channels", 1)
+                        * self.size_or("heads", 1)
+                        * self.size_or("head_size", 1)
+                }
                 None => {
                     let height = self.size_or("height_out", self.size("height"));
                     let width = self.size_or("width_out", self.size("width"));
@@ -259,7 +273,10 @@ impl<T: Copy + Default> Aligned<T> {
     pub fn from_fn(count: usize, mut value: impl FnMut(usize) -> T) -> Self {
         let mut values = vec![T::default(); count + 64 / size_of::<T>()];
         let first = values.as_ptr().align_offset(64);
-        values[first..first + count].iter_mut().enumerate().for_each(|(at, slot)| *slot = value(at));
+        values[first..first + count]
+            .iter_mut()
+            .enumerate()
+            .for_each(|(at, slot)| *slot = value(at));
         Self { values, first, count }
     }
 

@@ -83,7 +83,8 @@ class Estimator:
             res["cycles"][core] = sum(c * x for (_, c, _), x in zip(chosen, cy)) * total / acc
         if top:
             asm = disassemble(hexes[:top])
-            res["top"] = [{"share": round(w / total, 3), "times": c, "asm": a.splitlines()} for (w, c, _), a in zip(chosen, asm)]
+            res["top"] = [{"share": round(w / total, 3), "times": c, "asm": a.splitlines(),
+                           "cycles": {core: self.cost[f"{core}:{h}"] for core in cores}} for (w, c, h), a in zip(chosen, asm)]
         return res
 
 if __name__ == "__main__":
@@ -92,5 +93,5 @@ if __name__ == "__main__":
     ap.add_argument("blocks"); ap.add_argument("--core", action="append"); ap.add_argument("--cover", type=float, default=0.97); ap.add_argument("--top", type=int, default=3)
     a = ap.parse_args()
     r = Estimator().estimate(a.blocks, a.core or CORES, a.cover, a.top)
-    for t in r.pop("top", []): print(f"-- {t['share']:.1%} of instructions, x{t['times']:,}, {len(t['asm'])} insns"); print("\n".join("   " + s for s in t["asm"][:60]))
+    for t in r.pop("top", []): print(f"-- {t['share']:.1%} of instructions, x{t['times']:,}, {len(t['asm'])} insns, cycles {t['cycles']}"); print("\n".join("   " + s for s in t["asm"][:60]))
     print(json.dumps(r, indent=1))

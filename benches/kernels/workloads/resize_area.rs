@@ -18,6 +18,16 @@ pub fn cases(shape: &Shape, _: Features) -> Vec<Case> {
         let source = u8s(1, width * height * 3);
         let mut target = zeros::<f32>(width_out * height_out * 3);
         let mut scratch = zeros::<f32>(width * 3);
-        move || resize_area::<_, 3>(&source, source_size, &mut target, width_out, 0, window, &mut scratch)
+        move || {
+            resize_area::<_, 3>(
+                &source,
+                source_size,
+                &mut target,
+                width_out,
+                0,
+                window,
+                &mut scratch,
+            )
+        }
     })]
 }
