@@ -25,8 +25,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let exact =
-        |shape: &workloads::Shape| words.is_empty() || words.iter().any(|word| shape.name == *word);
+    let exact = |shape: &workloads::Shape| words.is_empty() || words.contains(&shape.name);
     let mut region = 0;
     for shape in Shapes::load().shape.into_iter().filter(exact) {
         if words.is_empty() && !shape.is_on_arm() {
