@@ -1,6 +1,8 @@
 //! The tables: which versions of an operation there are, what each needs, and the proof that one may run.
 
 use crate::features::{Features, Isa, Schedule};
+use crate::gemm::GemmRow;
+use half::f16;
 
 /// What dispatch, tests, benches and the start-up log know of a version, whatever its operation.
 #[derive(Clone, Copy, Debug)]
@@ -111,19 +113,30 @@ impl<R: Row> Kernel<R> {
     }
 }
 
-/// Every version of every operation, whether or not this CPU can run it.
-pub fn identities() -> impl Iterator<Item = &'static Identity> {
-    TABLES.iter().flat_map(|table| table())
+/// A table as lists of kernels see it: its rows, and which one dispatch takes.
+pub struct Listing {
+    /// Every version, whether or not this CPU can run it.
+    pub rows: Vec<&'static Identity>,
+    /// The versions that it can run, the one that dispatch takes unless the operation knows better first.
+    pub supported: Vec<&'static Identity>,
 }
 
-type Table = fn() -> Vec<&'static Identity>;
+/// The tables of all operations.
+pub fn listings(features: Features) -> impl Iterator<Item = Listing> {
+    TABLES.iter().map(move |table| table(features))
+}
 
-fn rows<R: Row>() -> Vec<&'static Identity> {
-    R::TABLE.iter().map(Row::identity).collect()
+type Table = fn(Features) -> Listing;
+
+fn rows<R: Row>(features: Features) -> Listing {
+    Listing {
+        rows: R::TABLE.iter().map(Row::identity).collect(),
+        supported: Kernel::<R>::supported(features).map(Kernel::identity).collect(),
+    }
 }
 
 /// One line an operation.
-const TABLES: &[Table] = &[];
+const TABLES: &[Table] = &[rows::<GemmRow<i8>>, rows::<GemmRow<f16>>, rows::<GemmRow<f32>>];
 
 #[cfg(test)]
 mod tests {
@@ -133,7 +146,7 @@ mod tests {
     #[test]
     fn every_name_spells_its_row() {
         let mut names = HashSet::new();
-        for identity in identities() {
+        for identity in listings(Features::detect()).flat_map(|listing| listing.rows) {
             assert_eq!(identity.name, identity.spelled());
             assert!(names.insert(identity.name), "two rows are named {}", identity.name);
         }
@@ -141,11 +154,18 @@ mod tests {
 
     #[test]
     fn every_table_ends_with_its_plain_version() {
-        for table in TABLES {
-            let rows = table();
+        for Listing { rows, .. } in listings(Features::detect()) {
             let plain: Vec<_> = rows.iter().filter(|row| row.needs.is_empty()).collect();
             assert_eq!(plain.len(), 1, "{}", rows[0].operation);
             assert!(rows.last().unwrap().needs.is_empty(), "{}", rows[0].operation);
+        }
+    }
+
+    #[test]
+    fn without_features_every_operation_has_its_plain_version() {
+        for Listing { supported, .. } in listings(Features::detect().baseline()) {
+            assert_eq!(supported.len(), 1, "{}", supported[0].name);
+            assert!(supported[0].needs.is_empty(), "{}", supported[0].name);
         }
     }
 }

@@ -41,6 +41,10 @@ pub unsafe trait Lanes: Copy {
     unsafe fn load_f16(from: *const f16) -> Self;
     /// Writes `COUNT` halves, rounded to nearest, ties to even.
     unsafe fn store_f16(self, to: *mut f16);
+    /// Reads `COUNT` integers, rounded to nearest, ties to even.
+    unsafe fn load_i32(from: *const i32) -> Self;
+    /// Reads `from[i] − factor · terms[i]`, computed in wrapping i32.
+    unsafe fn load_i32_less(from: *const i32, factor: i32, terms: *const i32) -> Self;
     /// Reads `COUNT` bytes.
     unsafe fn load_i8(from: *const i8) -> Self;
     /// Writes `COUNT` bytes: rounded to nearest, ties to even, then clamped to −128..=127. NaN gives 0.

@@ -1,6 +1,7 @@
 //! `vitrine doctor`: what this machine has, and what would be slow on it and why.
 
 use super::models::{State, models_directory, state};
+use kernels::features::Features;
 use models::published::NETS;
 use serde::Serialize;
 use std::fmt;
@@ -37,6 +38,8 @@ struct Report {
     board: Option<ReportedBoard>,
     models: Models,
     cameras: Vec<Camera>,
+    /// The version of each operation that dispatch takes unless the operation knows better.
+    kernels: Vec<&'static str>,
     slow: Vec<String>,
 }
 
@@ -79,7 +82,7 @@ struct Camera {
 /// # Errors
 /// If standard output cannot be written.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    let report = examine(args.models.as_deref());
+    let report = examine(args.models.as_deref(), Features::from_environment()?);
     if args.json {
         let mut text = serde_json::to_vec_pretty(&report)?;
         text.push(b'\n');
@@ -104,7 +107,7 @@ impl Models {
     }
 }
 
-fn examine(models: Option<&Path>) -> Report {
+fn examine(models: Option<&Path>, features: Features) -> Report {
     let machine = machine();
     let memory = memory();
     let governor = read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
@@ -127,6 +130,9 @@ fn examine(models: Option<&Path>) -> Report {
         }),
         models,
         cameras: cameras(),
+        kernels: kernels::kernel::listings(features)
+            .map(|listing| listing.supported[0].name)
+            .collect(),
         slow,
     }
 }
@@ -346,6 +352,9 @@ impl fmt::Display for Report {
                     writeln!(f, "camera    {} {}", camera.device, camera.name)?;
                 }
             }
+        }
+        for (index, kernel) in self.kernels.iter().enumerate() {
+            writeln!(f, "{:<10}{kernel}", if index == 0 { "kernels" } else { "" })?;
         }
         for reason in &self.slow {
             writeln!(f, "slow      {reason}")?;

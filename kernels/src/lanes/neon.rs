@@ -35,6 +35,16 @@ unsafe impl Lanes for Neon {
         unsafe { vst1_u16(to.cast(), vreinterpret_u16_f16(vcvt_f16_f32(self.0))) }
     }
     #[inline(always)]
+    unsafe fn load_i32(from: *const i32) -> Self {
+        // SAFETY: what the trait asks of the caller.
+        unsafe { Self(vcvtq_f32_s32(vld1q_s32(from))) }
+    }
+    #[inline(always)]
+    unsafe fn load_i32_less(from: *const i32, factor: i32, terms: *const i32) -> Self {
+        // SAFETY: what the trait asks of the caller.
+        unsafe { Self(vcvtq_f32_s32(vmlsq_n_s32(vld1q_s32(from), vld1q_s32(terms), factor))) }
+    }
+    #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> Self {
         // SAFETY: what the trait asks of the caller.
         unsafe {

@@ -31,6 +31,18 @@ unsafe impl Lanes for f32 {
         unsafe { to.write_unaligned(f16::from_f32(self)) }
     }
     #[inline(always)]
+    unsafe fn load_i32(from: *const i32) -> Self {
+        // SAFETY: the caller's pointer is good for one value.
+        unsafe { from.read_unaligned() as f32 }
+    }
+    #[inline(always)]
+    unsafe fn load_i32_less(from: *const i32, factor: i32, terms: *const i32) -> Self {
+        // SAFETY: the caller's pointers are good for one value.
+        unsafe {
+            from.read_unaligned().wrapping_sub(factor.wrapping_mul(terms.read_unaligned())) as f32
+        }
+    }
+    #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> Self {
         // SAFETY: the caller's pointer is good for one value.
         f32::from(unsafe { *from })

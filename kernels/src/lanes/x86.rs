@@ -35,6 +35,21 @@ unsafe impl Lanes for Avx2 {
         unsafe { _mm_storeu_si128(to.cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.0)) }
     }
     #[inline(always)]
+    unsafe fn load_i32(from: *const i32) -> Self {
+        // SAFETY: what the trait asks of the caller.
+        unsafe { Self(_mm256_cvtepi32_ps(_mm256_loadu_si256(from.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn load_i32_less(from: *const i32, factor: i32, terms: *const i32) -> Self {
+        // SAFETY: what the trait asks of the caller.
+        unsafe {
+            Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(
+                _mm256_loadu_si256(from.cast()),
+                _mm256_mullo_epi32(_mm256_loadu_si256(terms.cast()), _mm256_set1_epi32(factor)),
+            )))
+        }
+    }
+    #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> Self {
         // SAFETY: what the trait asks of the caller.
         unsafe { Self(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())))) }
@@ -180,6 +195,21 @@ unsafe impl Lanes for Avx512 {
         // SAFETY: what the trait asks of the caller.
         unsafe {
             _mm256_storeu_si256(to.cast(), _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_i32(from: *const i32) -> Self {
+        // SAFETY: what the trait asks of the caller.
+        unsafe { Self(_mm512_cvtepi32_ps(_mm512_loadu_si512(from.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn load_i32_less(from: *const i32, factor: i32, terms: *const i32) -> Self {
+        // SAFETY: what the trait asks of the caller.
+        unsafe {
+            Self(_mm512_cvtepi32_ps(_mm512_sub_epi32(
+                _mm512_loadu_si512(from.cast()),
+                _mm512_mullo_epi32(_mm512_loadu_si512(terms.cast()), _mm512_set1_epi32(factor)),
+            )))
         }
     }
     #[inline(always)]
