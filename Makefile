@@ -6,7 +6,7 @@ garment := garments/tee-red-print.png
 # Without --package, so that features are resolved as for the tests and tract is built once.
 vitrine := cargo run --release --locked --quiet --
 
-.PHONY: help setup demo test test-arm check bench cross sheet
+.PHONY: help setup demo test test-arm check bench bench-kernels bench-peers arm-cycles cross sheet
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,6 +39,17 @@ check: setup ## the whole gate: format, lints for both architectures, documentat
 
 bench: ## time per stage
 	cargo bench --locked --workspace
+
+bench-kernels: setup ## time per kernel and shape on this machine; `make bench-kernels SHAPES="linear softmax"`
+	cargo bench --locked -p kernels --bench kernels -- $(SHAPES) $(OPTIONS)
+
+bench-peers: setup ## kernels side by side with other engines on this machine
+	@benches/peers/bench-peers.sh $(SHAPES) $(OPTIONS)
+
+arm-cycles: ## estimated cycles per kernel and Arm core; SHAPES=linear CORES=cortex-a76 OPTIONS="--all --top 3"
+	@targets/cross/setup.sh
+	@targets/armcycles/setup.sh
+	@targets/armcycles/arm-cycles.sh $(SHAPES) --cores "$(CORES)" $(OPTIONS)
 
 cross: ## build the program for 64-bit Arm
 	@targets/cross/setup.sh

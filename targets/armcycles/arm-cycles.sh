@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Builds the plugin and the bench program for 64-bit Arm and estimates cycles per shape and core.
+# The arguments are those of arm_cycles.py.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+plugin=target/armcycles/libblockcount.so
+if [ targets/armcycles/blockcount.c -nt $plugin ]; then
+    mkdir -p target/armcycles
+    gcc -O2 -shared -fPIC -o $plugin targets/armcycles/blockcount.c
+fi
+. targets/cross/toolchain.sh
+use_arm_compiler
+cargo build --release --locked --target $target $version_check -p kernels --example arm_cycles
+exec python3 targets/armcycles/arm_cycles.py --plugin $plugin \
+    --program "$CARGO_TARGET_DIR/$target/release/examples/arm_cycles" "$@"
