@@ -126,6 +126,11 @@ pub fn listings(features: Features) -> impl Iterator<Item = Listing> {
     TABLES.iter().map(move |table| table(features))
 }
 
+/// Every version of every operation, whether or not this CPU can run it.
+pub fn identities() -> impl Iterator<Item = &'static Identity> {
+    listings(Features::detect()).flat_map(|listing| listing.rows)
+}
+
 type Table = fn(Features) -> Listing;
 
 fn rows<R: Row>(features: Features) -> Listing {
@@ -146,7 +151,7 @@ mod tests {
     #[test]
     fn every_name_spells_its_row() {
         let mut names = HashSet::new();
-        for identity in listings(Features::detect()).flat_map(|listing| listing.rows) {
+        for identity in identities() {
             assert_eq!(identity.name, identity.spelled());
             assert!(names.insert(identity.name), "two rows are named {}", identity.name);
         }
