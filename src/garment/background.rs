@@ -4,8 +4,9 @@
 //! border and close to that field is background; shadows, darker and of the same hue, count less.
 //! Where the garment is about as light as the ground, edges stop the flood as well.
 
+use super::components::{Components, Connectivity};
 use super::{GarmentError, Texture};
-use kernels::{blur, colour, distance, label, label::Connectivity, morphology};
+use kernels::{blur, colour, distance, morphology};
 
 /// Share of the border that must fit the ground.
 const LEAST_BORDER_SHARE: f32 = 0.5;
@@ -265,17 +266,7 @@ fn edge_strength(lab: &[[f32; 3]], width: usize, height: usize) -> Vec<f32> {
 /// What is not ground: the ground is `close` and connected to the border, or an enclosed gap beside
 /// the middle (between a sleeve and the body). Specks are dropped.
 fn garment_mask(close: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let mut labels = vec![0; close.len()];
-    let mut parents = vec![0; close.len() + 1];
-    let count = label::label_components(
-        close,
-        width,
-        height,
-        Connectivity::Four,
-        &mut labels,
-        &mut parents,
-    );
-    let regions = Region::all(&labels, count, width);
+    let Components { labels, regions } = Components::of(close, width, height, Connectivity::Four);
     let ground: Vec<bool> =
         regions.iter().map(|region| region.touches_border(width, height)).collect();
     let mut mask: Vec<u8> =
@@ -310,52 +301,12 @@ fn garment_mask(close: &[u8], width: usize, height: usize) -> Vec<u8> {
 
 /// Keeps the components of at least a twentieth of the largest one.
 pub fn keep_large(mask: &mut [u8], width: usize, height: usize) {
-    let mut labels = vec![0; mask.len()];
-    let mut parents = vec![0; mask.len() + 1];
-    let count = label::label_components(
-        mask,
-        width,
-        height,
-        Connectivity::Eight,
-        &mut labels,
-        &mut parents,
-    );
-    let regions = Region::all(&labels, count, width);
+    let Components { labels, regions } = Components::of(mask, width, height, Connectivity::Eight);
     let largest = regions.iter().map(|region| region.area).max().unwrap_or(0);
     for (value, &label) in mask.iter_mut().zip(&labels) {
         if label != 0 && regions[label as usize - 1].area * 20 < largest {
             *value = 0;
         }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Region {
-    area: usize,
-    left: usize,
-    right: usize,
-    top: usize,
-    bottom: usize,
-}
-
-impl Region {
-    fn all(labels: &[u32], count: usize, width: usize) -> Vec<Self> {
-        let empty = Self { area: 0, left: usize::MAX, right: 0, top: usize::MAX, bottom: 0 };
-        let mut regions = vec![empty; count];
-        for (i, &label) in labels.iter().enumerate().filter(|(_, label)| **label != 0) {
-            let (x, y) = (i % width, i / width);
-            let region = &mut regions[label as usize - 1];
-            region.area += 1;
-            region.left = region.left.min(x);
-            region.right = region.right.max(x);
-            region.top = region.top.min(y);
-            region.bottom = region.bottom.max(y);
-        }
-        regions
-    }
-
-    fn touches_border(&self, width: usize, height: usize) -> bool {
-        self.left == 0 || self.top == 0 || self.right + 1 == width || self.bottom + 1 == height
     }
 }
 
@@ -376,17 +327,8 @@ fn without_burrs(mask: &[u8], width: usize, height: usize) -> Vec<u8> {
     morphology::dilate_disc(&eroded, &mut opened, width, height, radius);
     let removed: Vec<u8> =
         mask.iter().zip(&opened).map(|(&mask, &opened)| mask & (1 - opened)).collect();
-    let mut labels = vec![0; mask.len()];
-    let mut parents = vec![0; mask.len() + 1];
-    let count = label::label_components(
-        &removed,
-        width,
-        height,
-        Connectivity::Eight,
-        &mut labels,
-        &mut parents,
-    );
-    let regions = Region::all(&labels, count, width);
+    let Components { labels, regions } =
+        Components::of(&removed, width, height, Connectivity::Eight);
     let burr = (30.0 * radius * radius) as usize;
     for (value, &label) in opened.iter_mut().zip(&labels) {
         if label != 0 && regions[label as usize - 1].area > burr {

@@ -3,6 +3,7 @@
 mod accessory;
 mod background;
 mod classify;
+mod components;
 mod description;
 #[cfg(test)]
 mod drawn;

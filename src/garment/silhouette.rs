@@ -1,8 +1,8 @@
 //! The shape of a garment without its colours: mask, outline, axis of symmetry, two halves.
 
+use super::components::{Components, Connectivity};
 use super::{Side, Texture, outline, outline::Curve};
 use glam::Vec2;
-use kernels::{label, label::Connectivity};
 
 /// The shape of a garment without its colours.
 #[derive(Clone, Debug)]
@@ -204,19 +204,8 @@ fn bounds(mask: &[u8], width: usize) -> Option<[usize; 4]> {
 }
 
 fn largest_component(mask: &[u8], width: usize, height: usize) -> Option<Vec<u8>> {
-    let mut labels = vec![0; mask.len()];
-    let mut parents = vec![0; mask.len() + 1];
-    let count = label::label_components(
-        mask,
-        width,
-        height,
-        Connectivity::Eight,
-        &mut labels,
-        &mut parents,
-    );
-    let mut areas = vec![0usize; count + 1];
-    labels.iter().for_each(|&label| areas[label as usize] += 1);
-    let largest = (1..=count).max_by_key(|&label| areas[label])?;
+    let Components { labels, regions } = Components::of(mask, width, height, Connectivity::Eight);
+    let largest = (1..=regions.len()).max_by_key(|&label| regions[label - 1].area)?;
     Some(labels.iter().map(|&label| u8::from(label as usize == largest)).collect())
 }
 
@@ -226,33 +215,20 @@ fn open_side_gaps(mask: &mut [u8], width: usize, height: usize) {
     let Some([left, top, right, bottom]) = bounds(mask, width) else { return };
     let area = mask.iter().filter(|&&value| value != 0).count();
     let outside: Vec<u8> = mask.iter().map(|&value| 1 - value).collect();
-    let mut labels = vec![0; mask.len()];
-    let mut parents = vec![0; mask.len() + 1];
-    let count = label::label_components(
-        &outside,
-        width,
-        height,
-        Connectivity::Four,
-        &mut labels,
-        &mut parents,
-    );
+    let Components { labels, regions } =
+        Components::of(&outside, width, height, Connectivity::Four);
     let middle = (left + right) / 2;
-    for hole in 1..=count as u32 {
-        let pixels: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == hole).collect();
-        let at_border = |i: &usize| {
-            let (x, y) = (i % width, i / width);
-            x == 0 || y == 0 || x + 1 == width || y + 1 == height
-        };
-        if pixels.iter().any(at_border) || pixels.len() * 600 < area {
+    for (index, hole) in regions.iter().enumerate() {
+        if hole.touches_border(width, height) || hole.area * 600 < area {
             continue;
         }
-        let columns = pixels.iter().map(|i| i % width);
-        let (first, last) = (columns.clone().min().unwrap_or(0), columns.max().unwrap_or(0));
-        let lowest = pixels[pixels.len() - 1];
-        let tall = lowest / width - pixels[0] / width;
-        let beside = last + (right - left) / 12 < middle || first > middle + (right - left) / 12;
-        let upright = tall > 2 * (last - first + 1);
-        if !beside || !upright || lowest / width < top + (bottom - top) / 3 {
+        let Some(lowest) = labels.iter().rposition(|&label| label as usize == index + 1) else {
+            continue;
+        };
+        let edge = (right - left) / 12;
+        let beside = hole.right + edge < middle || hole.left > middle + edge;
+        let upright = hole.bottom - hole.top > 2 * (hole.right - hole.left + 1);
+        if !beside || !upright || hole.bottom < top + (bottom - top) / 3 {
             continue;
         }
         let x = lowest % width;
