@@ -6,7 +6,7 @@ garment := garments/tee-red-print.png
 # Without --package, so that features are resolved as for the tests and tract is built once.
 vitrine := cargo run --release --locked --quiet --
 
-.PHONY: help setup demo test test-arm check bench bench-kernels bench-peers arm-cycles cross sheet
+.PHONY: help setup demo test test-arm miri check bench bench-kernels bench-peers arm-cycles cross sheet
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,11 @@ test: setup ## all tests: this machine and emulated Arm cores
 test-arm: ## the tests that apply, under emulated Cortex-A72, Cortex-A76 and the newest core
 	@targets/cross/setup.sh
 	@targets/cross/test-arm.sh
+
+miri: ## the plain kernels and safe wrappers under Miri; needs a nightly toolchain
+	@cargo +nightly miri --version >/dev/null 2>&1 || \
+		{ echo "no Miri: run \`rustup toolchain install nightly --component miri\`, then try again" >&2; exit 1; }
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --locked -p kernels --lib --tests
 
 check: setup ## the whole gate: format, lints for both architectures, documentation, tests
 	cargo fmt --all --check
