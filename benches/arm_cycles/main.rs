@@ -1,7 +1,8 @@
 //! Runs kernels between marks, for `make arm-cycles` to count their instructions under an emulator.
 //!
 //! `arm_cycles [--all] [--kernel=WORD ...] [SHAPE ...]`: the shapes of these names, else those with bars. For each
-//! case one line of `region shape kernel picked macs values`, split by tabs. Without `--all`, picks only.
+//! case one line of `region shape kernel picked macs values`, split by tabs. Without `--all`, picks that are
+//! not plain versions only.
 
 #[path = "../kernels/workloads.rs"]
 mod workloads;
@@ -10,7 +11,7 @@ mod region;
 
 use std::io::Write;
 use std::process::ExitCode;
-use workloads::{Shapes, cases};
+use workloads::{Case, Shapes, cases};
 
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
@@ -34,9 +35,9 @@ fn main() -> ExitCode {
         let named = |name: &str| {
             kernels.is_empty() || kernels.iter().any(|word| name.contains(word.as_str()))
         };
-        for mut case in cases(&shape, features)
-            .into_iter()
-            .filter(|case| (all || case.picked) && named(case.kernel))
+        let wanted = |case: &Case| all || (case.picked && !case.is_plain());
+        for mut case in
+            cases(&shape, features).into_iter().filter(|case| wanted(case) && named(case.kernel))
         {
             (case.run)();
             region::measured(region, &mut case.run);

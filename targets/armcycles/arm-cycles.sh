@@ -2,6 +2,7 @@
 # Builds the plugin and the bench program for 64-bit Arm and estimates cycles per shape and core.
 # The arguments are those of arm_cycles.py.
 set -euo pipefail
+export PYTHONDONTWRITEBYTECODE=1
 cd "$(dirname "$0")/../.."
 plugin=target/armcycles/libblockcount.so
 if [ targets/armcycles/blockcount.c -nt $plugin ]; then

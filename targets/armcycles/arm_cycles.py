@@ -14,10 +14,10 @@ OUT = ROOT / "target"
 
 def main():
     parser = argparse.ArgumentParser(prog="arm-cycles", description=__doc__)
-    parser.add_argument("shapes", nargs="*", help="parts of shapes' names; none: every shape that has a bar")
+    parser.add_argument("shapes", nargs="*", help="parts of shapes' names; shapes without a bar only where none with one matches")
     parser.add_argument("--cores", default="", help="parts of cores' names, split by commas; none: every core")
-    parser.add_argument("--kernels", default="", help="parts of kernels' names, split by commas (implies --all)")
-    parser.add_argument("--all", action="store_true", help="every supported row, not only the pick")
+    parser.add_argument("--kernels", default="", help="rows whose names hold one of these parts, split by commas; no JSON is written")
+    parser.add_argument("--all", action="store_true", help="every supported row, the plain one too (slow), not only the pick")
     parser.add_argument("--top", type=int, default=0, help="also list so many of the hottest blocks with their cost")
     parser.add_argument("--plugin", required=True)
     parser.add_argument("--program", required=True)
@@ -25,7 +25,8 @@ def main():
     data = tomllib.loads((ROOT / "benches/shapes.toml").read_text())
 
     matches = lambda words, name: not words or any(word in name for word in words)
-    shapes = [s for s in data["shape"] if ("arm" in s if not options.shapes else matches(options.shapes, s["name"]))]
+    shapes = [s for s in data["shape"] if matches(options.shapes, s["name"])]
+    shapes = [s for s in shapes if "arm" in s] or shapes
     cores = [c for c in data["core"] if matches([w for w in options.cores.split(",") if w], c["name"])]
     kernels = [word for word in options.kernels.split(",") if word]
     if not shapes or not cores:
@@ -55,7 +56,7 @@ def main():
                 for case in shown:
                     report(line, case, case is chosen, core, shape, missed)
                 if not shown:
-                    print(line.format(shape["name"], core["name"], "- no kernel", "", "", "", *bar(core, shape)), flush=True)
+                    print(line.format(shape["name"], core["name"], "- no fast version", "", "", "", *bar(core, shape)), flush=True)
                     if bar(core, shape)[0]:
                         missed.append((shape["name"], core["name"]))
     if not kernels:
@@ -71,7 +72,8 @@ def measure(options, core, shape, folder, kernels):
     command += [f"--kernel={word}" for word in kernels]
     run = subprocess.run(command + [shape["name"]], text=True, stdout=subprocess.PIPE)
     if run.returncode:
-        sys.exit(f"{shape['name']} on {core['name']}: the bench program failed with {run.returncode}")
+        sys.exit(f"{shape['name']} on {core['name']}: qemu-aarch64 or the bench program in it failed with {run.returncode}; "
+                 "if the plugin was refused: it is written for QEMU 6 to 8")
     cases = []
     for text in run.stdout.splitlines():
         region, name, kernel, picked, macs, values = text.split("\t")
