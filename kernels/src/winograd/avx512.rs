@@ -1,0 +1,130 @@
+use super::points::{Four, Points, Six, Two};
+use super::stages::Stored;
+use super::{
+    FinishTile, InputTile, Layout, Panels, Sums, Value, WinogradRow, element, error, stages, tile,
+};
+use crate::features::{Isa, Schedule};
+use crate::gemm::Finish;
+use crate::kernel::Identity;
+use crate::lanes::Avx512;
+use half::f16;
+
+pub(super) const SIX_BY_SIX_F16: WinogradRow<f16> =
+    row::<f16, Six, Six>("winograd_f16_6x6_avx512", "6x6");
+pub(super) const FOUR_BY_SIX_F16: WinogradRow<f16> =
+    row::<f16, Four, Six>("winograd_f16_4x6_avx512", "4x6");
+pub(super) const SIX_BY_FOUR_F16: WinogradRow<f16> =
+    row::<f16, Six, Four>("winograd_f16_6x4_avx512", "6x4");
+pub(super) const FOUR_BY_FOUR_F16: WinogradRow<f16> =
+    row::<f16, Four, Four>("winograd_f16_4x4_avx512", "4x4");
+pub(super) const TWO_BY_TWO_F16: WinogradRow<f16> =
+    row::<f16, Two, Two>("winograd_f16_2x2_avx512", "2x2");
+pub(super) const SIX_BY_SIX_F32: WinogradRow<f32> =
+    row::<f32, Six, Six>("winograd_f32_6x6_avx512", "6x6");
+pub(super) const FOUR_BY_SIX_F32: WinogradRow<f32> =
+    row::<f32, Four, Six>("winograd_f32_4x6_avx512", "4x6");
+pub(super) const SIX_BY_FOUR_F32: WinogradRow<f32> =
+    row::<f32, Six, Four>("winograd_f32_6x4_avx512", "6x4");
+pub(super) const FOUR_BY_FOUR_F32: WinogradRow<f32> =
+    row::<f32, Four, Four>("winograd_f32_4x4_avx512", "4x4");
+pub(super) const TWO_BY_TWO_F32: WinogradRow<f32> =
+    row::<f32, Two, Two>("winograd_f32_2x2_avx512", "2x2");
+
+/// Tiles of a panel.
+const ROWS: usize = 12;
+/// Registers of output channels.
+const VECTORS: usize = 2;
+/// Input channels of a group.
+const GROUP: usize = 16;
+
+const fn row<E: Value, H: Points, W: Points>(
+    name: &'static str,
+    size: &'static str,
+) -> WinogradRow<E>
+where
+    Avx512: Stored<E>,
+{
+    WinogradRow {
+        identity: Identity {
+            name,
+            operation: "winograd",
+            element: element::<E>(),
+            tile: size,
+            needs: &[Isa::Avx512],
+            schedule: Schedule::OutOfOrder,
+        },
+        layout: Layout { tile: tile::<H, W>(), nr: VECTORS * GROUP, group: GROUP },
+        mr: ROWS,
+        error: error::<E>(tile::<H, W>(), Sums::F32),
+        weights: [H::weights, W::weights],
+        input: input::<E, H, W>,
+        multiply: multiply::<E>,
+        finish: finish::<E, H, W>,
+        gather: gather::<E, H, W>,
+        epilogue,
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+unsafe fn input<E, H: Points, W: Points>(tile: &InputTile<E>)
+where
+    Avx512: Stored<E>,
+{
+    // SAFETY: the features are enabled here.
+    unsafe { stages::input::<E, Avx512, H, W>(tile) };
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+unsafe fn finish<E, H: Points, W: Points>(
+    tile: &FinishTile<E>,
+    to: *mut E,
+    row: usize,
+    column: usize,
+) where
+    Avx512: Stored<E>,
+{
+    // SAFETY: the features are enabled here.
+    unsafe { stages::finish::<E, Avx512, H, W>(tile, to, row, column) };
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+unsafe fn gather<E, H: Points, W: Points>(tile: &FinishTile<E>, to: *mut f32)
+where
+    Avx512: Stored<E>,
+{
+    // SAFETY: the features are enabled here.
+    unsafe { stages::gather::<E, Avx512, H, W>(tile, to) };
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+unsafe fn epilogue(tile: &Finish<f32>) {
+    // SAFETY: the features are enabled here.
+    unsafe { crate::gemm::finish::<f32, Avx512>(tile) };
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+unsafe fn multiply<E>(work: &Panels<E>)
+where
+    Avx512: Stored<E>,
+{
+    let whole = work.tiles / ROWS;
+    let last = whole..whole + 1;
+    // SAFETY: the features are enabled here; the last panel has the tiles that are left.
+    unsafe {
+        stages::multiply::<E, Avx512, ROWS, VECTORS>(work, 0..whole, ROWS);
+        match work.tiles % ROWS {
+            0 => {}
+            1 => stages::multiply::<E, Avx512, 1, VECTORS>(work, last, ROWS),
+            2 => stages::multiply::<E, Avx512, 2, VECTORS>(work, last, ROWS),
+            3 => stages::multiply::<E, Avx512, 3, VECTORS>(work, last, ROWS),
+            4 => stages::multiply::<E, Avx512, 4, VECTORS>(work, last, ROWS),
+            5 => stages::multiply::<E, Avx512, 5, VECTORS>(work, last, ROWS),
+            6 => stages::multiply::<E, Avx512, 6, VECTORS>(work, last, ROWS),
+            7 => stages::multiply::<E, Avx512, 7, VECTORS>(work, last, ROWS),
+            8 => stages::multiply::<E, Avx512, 8, VECTORS>(work, last, ROWS),
+            9 => stages::multiply::<E, Avx512, 9, VECTORS>(work, last, ROWS),
+            10 => stages::multiply::<E, Avx512, 10, VECTORS>(work, last, ROWS),
+            _ => stages::multiply::<E, Avx512, 11, VECTORS>(work, last, ROWS),
+        }
+    }
+}
