@@ -1,0 +1,27 @@
+use super::{Edge, Places, Source, WarpRow, lanes};
+use crate::bytes::Avx2;
+use crate::features::{Isa, Schedule};
+use crate::kernel::Identity;
+
+pub(super) const WARP: WarpRow = WarpRow {
+    identity: Identity {
+        name: "warp_u8_4_avx2",
+        operation: "warp",
+        element: "u8",
+        tile: "4",
+        needs: &[Isa::Avx2],
+        schedule: Schedule::OutOfOrder,
+    },
+    sample: [sample::<3>, sample::<4>],
+};
+
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn sample<const C: usize>(
+    source: &Source<'_>,
+    places: &Places,
+    edge: Edge,
+    pixels: &mut [u8],
+) {
+    // SAFETY: the features are enabled here.
+    unsafe { lanes::sample::<Avx2, C>(source, places, edge, pixels) }
+}
