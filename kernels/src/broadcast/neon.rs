@@ -1,0 +1,48 @@
+use super::{BroadcastRow, How, Operand, lanes};
+use crate::features::{Isa, Schedule};
+use crate::kernel::Identity;
+use crate::lanes::Neon;
+use crate::stored::Stored;
+use half::f16;
+
+pub(super) const F32: BroadcastRow<f32> = BroadcastRow {
+    identity: Identity {
+        name: "broadcast_f32_neon",
+        operation: "broadcast",
+        element: "f32",
+        tile: "",
+        needs: &[Isa::Neon],
+        schedule: Schedule::OutOfOrder,
+    },
+    row: row::<f32>,
+};
+
+pub(super) const F16: BroadcastRow<f16> = BroadcastRow {
+    identity: Identity {
+        name: "broadcast_f16_neon",
+        operation: "broadcast",
+        element: "f16",
+        tile: "",
+        needs: &[Isa::Neon],
+        schedule: Schedule::OutOfOrder,
+    },
+    row: row::<f16>,
+};
+
+pub(super) const I8: BroadcastRow<i8> = BroadcastRow {
+    identity: Identity {
+        name: "broadcast_i8_neon",
+        operation: "broadcast",
+        element: "i8",
+        tile: "",
+        needs: &[Isa::Neon],
+        schedule: Schedule::OutOfOrder,
+    },
+    row: row::<i8>,
+};
+
+#[target_feature(enable = "neon")]
+unsafe fn row<T: Stored>(a: &[T], b: Operand<'_, T>, how: &How, to: &mut [T]) {
+    // SAFETY: the features are enabled here; the rest is passed on to the caller.
+    unsafe { lanes::row::<Neon, T>(a, b, how, to) }
+}
