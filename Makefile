@@ -9,7 +9,7 @@ vitrine := cargo run --release --locked --quiet --
 .PHONY: help setup demo test test-arm miri check bench bench-kernels bench-peers arm-cycles cross sheet
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install what is missing: a C compiler, npm
 	@targets/setup.sh
@@ -45,10 +45,10 @@ check: setup ## the whole gate: format, lints for both architectures, documentat
 bench: ## time per stage
 	cargo bench --locked --workspace
 
-bench-kernels: setup ## time per kernel and shape on this machine; `make bench-kernels SHAPES="linear softmax"`
+bench-kernels: setup ## time per kernel and shape on this machine; SHAPES="linear softmax" OPTIONS=--quick
 	cargo bench --locked -p kernels --bench kernels -- $(SHAPES) $(OPTIONS)
 
-bench-peers: setup ## kernels side by side with other engines on this machine
+bench-peers: setup ## kernels side by side with other engines on this machine; SHAPES=linear OPTIONS="--level native"
 	@benches/peers/bench-peers.sh $(SHAPES) $(OPTIONS)
 
 arm-cycles: ## estimated cycles per kernel and Arm core; SHAPES=linear CORES=cortex-a76 OPTIONS="--all --top 3"

@@ -7,14 +7,16 @@
 #[path = "workloads.rs"]
 mod workloads;
 
+mod clock;
 mod peak;
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use peak::Peak;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use workloads::{Case, Shape, Shapes};
 
 /// How much faster than the pick another row may be.
@@ -56,8 +58,8 @@ fn main() -> ExitCode {
     let mut results = Vec::new();
     for shape in &shapes {
         let cases = workloads::cases(shape, features);
-        let has_fast = cases.iter().any(|case| !case.kernel.ends_with("_scalar"));
-        let wanted = |case: &Case| options.all || !has_fast || !case.kernel.ends_with("_scalar");
+        let has_fast = cases.iter().any(|case| !case.is_plain());
+        let wanted = |case: &Case| options.all || !has_fast || !case.is_plain();
         let measured: Vec<_> = cases
             .into_iter()
             .filter(wanted)
@@ -89,10 +91,43 @@ fn estimates_folder() -> PathBuf {
     program.ancestors().nth(3).unwrap_or(Path::new("target")).join("criterion")
 }
 
-fn criterion(options: &Options) -> Criterion {
+/// Processor time for criterion; it prints as time on the wall does.
+struct ProcessorTime(WallTime);
+
+impl Measurement for ProcessorTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        clock::now()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        clock::now() - start
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        self.0.formatter()
+    }
+}
+
+fn criterion(options: &Options) -> Criterion<ProcessorTime> {
     let (warm_up, measurement, samples) =
         if options.quick { (30, 150, 10) } else { (100, 600, 20) };
     Criterion::default()
+        .with_measurement(ProcessorTime(WallTime))
         .without_plots()
         .warm_up_time(Duration::from_millis(warm_up))
         .measurement_time(Duration::from_millis(measurement))
@@ -100,7 +135,12 @@ fn criterion(options: &Options) -> Criterion {
 }
 
 /// Times a case with criterion and reads the median that it wrote.
-fn median(criterion: &mut Criterion, folder: &Path, shape: &Shape, case: &mut Case) -> Duration {
+fn median(
+    criterion: &mut Criterion<ProcessorTime>,
+    folder: &Path,
+    shape: &Shape,
+    case: &mut Case,
+) -> Duration {
     (case.run)();
     let once = timed(case, 1);
     if once > TOO_SLOW {
@@ -123,9 +163,7 @@ fn median(criterion: &mut Criterion, folder: &Path, shape: &Shape, case: &mut Ca
 }
 
 fn timed(case: &mut Case, runs: u32) -> Duration {
-    let start = Instant::now();
-    (0..runs).for_each(|_| (case.run)());
-    start.elapsed() / runs
+    clock::timed(|| (0..runs).for_each(|_| (case.run)())) / runs
 }
 
 fn report(results: &[(&Shape, Vec<Measured>)], peaks: &[Peak]) {
@@ -154,8 +192,7 @@ fn report(results: &[(&Shape, Vec<Measured>)], peaks: &[Peak]) {
         for Measured { case, median } in measured {
             let seconds = median.as_secs_f64();
             let operations = case.macs as f64 * 2e-9 / seconds;
-            let share =
-                peak_of(case.kernel, peaks).map(|peak| operations / (peak.macs_per_second * 2e-9));
+            let share = peak_of(case, peaks).map(|peak| operations / (peak.macs_per_second * 2e-9));
             line([
                 &shape.name,
                 &format!("{}{}", if case.picked { "*" } else { " " }, case.kernel),
@@ -171,8 +208,8 @@ fn report(results: &[(&Shape, Vec<Measured>)], peaks: &[Peak]) {
 }
 
 /// The peak of the row's own instruction set; halves are computed in f32 where the set has no arithmetic on them.
-fn peak_of<'a>(kernel: &str, peaks: &'a [Peak]) -> Option<&'a Peak> {
-    let identity = kernels::kernel::identities().find(|identity| identity.name == kernel)?;
+fn peak_of<'a>(case: &Case, peaks: &'a [Peak]) -> Option<&'a Peak> {
+    let identity = case.identity()?;
     let element = identity.element.split('_').next()?;
     let elements: &[&str] = match element {
         "i4" => &["i8"],

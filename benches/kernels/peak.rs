@@ -11,9 +11,10 @@
 //! | neon_i8mm       |                 | `smmla`                                       |
 //! | neon_fp16       | `fmla` on halves, for f16 | –                                   |
 
+use crate::clock;
 use kernels::features::{Features, Isa};
 use std::arch::asm;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What was measured for one instruction set.
 pub struct Peak {
@@ -47,9 +48,7 @@ fn fastest(macs: f64, work: fn(u64)) -> f64 {
     work(PASSES);
     let mut least = Duration::MAX;
     for _ in 0..ROUNDS {
-        let start = Instant::now();
-        work(PASSES);
-        least = least.min(start.elapsed());
+        least = least.min(clock::timed(|| work(PASSES)));
     }
     macs * ACCUMULATORS * PASSES as f64 / least.as_secs_f64()
 }

@@ -36,6 +36,7 @@
 
 use half::f16;
 use kernels::features::Features;
+use kernels::kernel::{Identity, listings};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -43,10 +44,66 @@ use std::ops::{Deref, DerefMut};
 type Cases = fn(&Shape, Features) -> Vec<Case>;
 
 // One line an operation, here and in `OPERATIONS`.
+#[path = "workloads/activation.rs"]
+mod activation;
+#[path = "workloads/attention.rs"]
+mod attention;
+#[path = "workloads/broadcast.rs"]
+mod broadcast;
+#[path = "workloads/camera.rs"]
+mod camera;
+#[path = "workloads/convert.rs"]
+mod convert;
+#[path = "workloads/convolution.rs"]
+mod convolution;
+#[path = "workloads/depthwise.rs"]
+mod depthwise;
+#[path = "workloads/gated.rs"]
+mod gated;
+#[path = "workloads/gemm.rs"]
+mod gemm;
+#[path = "workloads/gemm_i4.rs"]
+mod gemm_i4;
+#[path = "workloads/gemv.rs"]
+mod gemv;
+#[path = "workloads/interpolate.rs"]
+mod interpolate;
+#[path = "workloads/norm.rs"]
+mod norm;
+#[path = "workloads/pool.rs"]
+mod pool;
 #[path = "workloads/resize_area.rs"]
 mod resize_area;
+#[path = "workloads/rotary.rs"]
+mod rotary;
+#[path = "workloads/softmax.rs"]
+mod softmax;
+#[path = "workloads/transposed.rs"]
+mod transposed;
+#[path = "workloads/winograd.rs"]
+mod winograd;
 
-const OPERATIONS: &[Cases] = &[resize_area::cases];
+const OPERATIONS: &[Cases] = &[
+    activation::cases,
+    attention::cases,
+    broadcast::cases,
+    camera::cases,
+    convert::cases,
+    convolution::cases,
+    depthwise::cases,
+    gated::cases,
+    gemm::cases,
+    gemm_i4::cases,
+    gemv::cases,
+    interpolate::cases,
+    norm::cases,
+    pool::cases,
+    resize_area::cases,
+    rotary::cases,
+    softmax::cases,
+    transposed::cases,
+    winograd::cases,
+];
 
 /// Every case of a shape, in the order of the operations and of their tables. Empty where no operation knows it.
 pub fn cases(shape: &Shape, features: Features) -> Vec<Case> {
@@ -91,9 +148,21 @@ impl Case {
         Self { kernel, picked, macs: shape.macs(), values: shape.values(), run: Box::new(run) }
     }
 
+    /// The name and needs of the row; none for a function that has no table.
+    pub fn identity(&self) -> Option<&'static Identity> {
+        listings(Features::detect())
+            .flat_map(|listing| listing.rows)
+            .find(|row| row.name == self.kernel)
+    }
+
+    /// Whether it is the plain version of a table: the specification, not meant to be fast.
+    pub fn is_plain(&self) -> bool {
+        self.identity().is_some_and(|identity| identity.needs.is_empty())
+    }
+
     /// The rows that this one competes with in dispatch: those of the same operation and element.
     pub fn group(&self) -> String {
-        match kernels::kernel::identities().find(|identity| identity.name == self.kernel) {
+        match self.identity() {
             Some(identity) => format!("{}_{}", identity.operation, identity.element),
             None => self.kernel.to_owned(),
         }
@@ -210,6 +279,10 @@ impl Shape {
                 let (height, width) = self.size_out();
                 height * width * self.size("kernel").pow(2) * self.size("channels")
             }
+            "transposed" => {
+                let channels = self.size("channels_in") * self.size("channels_out");
+                self.size("height") * self.size("width") * self.size("kernel").pow(2) * channels
+            }
             "attention" => {
                 let (queries, keys) = (self.size("queries"), self.size("keys"));
                 let pairs =
@@ -232,6 +305,10 @@ impl Shape {
             "depthwise" => {
                 let (height, width) = self.size_out();
                 height * width * self.size("channels")
+            }
+            "transposed" => {
+                let pixels = self.size("height") * self.size("width") * self.size("stride").pow(2);
+                pixels * self.size("channels_out")
             }
             "attention" => self.size("queries") * self.size("heads") * self.size("head_size"),
             _ => match self.dims.get("rows") {

@@ -1,7 +1,8 @@
 """One peer in a process of its own, one thread: `engine.py PEER`. Speaks as benches/peers/server.rs does.
 
 `load SHAPE` builds the layer in every form, keeps the form that this engine runs fastest and answers with its name
-(`none` where no form runs); `run` times it for about 30 ms and answers with the seconds of each call.
+(`none` where no form runs); `run` times it for about 30 ms and answers with the seconds of processor
+time of each call, all of the engine's threads together.
 """
 import os, pathlib, sys, tempfile, time, tomllib
 
@@ -69,11 +70,11 @@ def loaded(peer, shape):
 
 
 def turn(call):
-    times, begin = [], time.perf_counter()
-    while len(times) < LEAST_CALLS or time.perf_counter() - begin < TURN:
-        start = time.perf_counter()
+    times, begin = [], time.process_time()
+    while len(times) < LEAST_CALLS or time.process_time() - begin < TURN:
+        start = time.process_time()
         call()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return times
 
 

@@ -1,15 +1,17 @@
 //! Times this project's picks on request, so that they can take turns with other engines in one run.
 //!
 //! Reads lines on standard input. `load SHAPE` prepares every pick of the shape, keeps the fastest and answers with
-//! its name (`none` where there is no kernel); `run` times it for about 30 ms and answers with the seconds of each
-//! call. Dispatch can be narrowed: `VITRINE_FEATURES=avx2`.
+//! its name (`none` where there is no fast version); `run` times it for about 30 ms and answers with the seconds of
+//! processor time of each call. Dispatch can be narrowed: `VITRINE_FEATURES=avx2`.
 
+#[path = "../kernels/clock.rs"]
+mod clock;
 #[path = "../kernels/workloads.rs"]
 mod workloads;
 
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use workloads::{Case, Shapes};
 
 const TURN: Duration = Duration::from_millis(30);
@@ -32,8 +34,9 @@ fn main() -> ExitCode {
                     eprintln!("benches/shapes.toml has no shape `{name}`");
                     return ExitCode::FAILURE;
                 };
-                let picks =
-                    workloads::cases(shape, features).into_iter().filter(|case| case.picked);
+                let picks = workloads::cases(shape, features)
+                    .into_iter()
+                    .filter(|case| case.picked && !case.is_plain());
                 loaded = picks.map(tried).min_by_key(|(least, _)| *least).map(|(_, case)| case);
                 loaded.as_ref().map_or("none", |case| case.kernel).to_owned()
             }
@@ -58,12 +61,10 @@ fn tried(mut case: Case) -> (Duration, Case) {
 }
 
 fn turn(case: &mut Case) -> Vec<Duration> {
-    let begin = Instant::now();
+    let begin = clock::now();
     let mut times = Vec::new();
-    while times.len() < LEAST_CALLS || begin.elapsed() < TURN {
-        let start = Instant::now();
-        (case.run)();
-        times.push(start.elapsed());
+    while times.len() < LEAST_CALLS || clock::now() - begin < TURN {
+        times.push(clock::timed(&mut case.run));
     }
     times
 }

@@ -3,14 +3,15 @@
 For each shape of benches/shapes.toml that has a bar on the host: the project and every peer, each in a process of its
 own, load the layer; each peer keeps the fastest of several forms of the model (layouts, kinds of int8, operators).
 Then they take turns of about 30 ms, in an order that rotates, so that what else the machine does slows all of them.
-The ratio is the best peer's median over ours; only the shape's own peers count, the others are shown.
+Times are processor time, which being interrupted does not change, and of each turn the least counts; the ratio is the best
+peer's median of those over ours. Only the shape's own peers count for the bar, the others are shown.
 """
 import argparse, json, os, pathlib, platform, statistics, subprocess, sys, tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEERS = ("onnxruntime", "openvino", "mnn")
-# What each level lets every program use: ours, OpenVINO's oneDNN, and the cpuid that the others see (narrowed.c).
-LEVELS = {"avx2": ("avx2", "AVX2"), "avx_vnni": ("avx2,avx_vnni", "AVX2_VNNI"), "native": (None, None)}
+# What each level lets every program use: our features, and what narrowed.c leaves of the peers' `cpuid`.
+LEVELS = {"avx2": ("avx2", {}), "avx_vnni": ("avx2,avx_vnni", {"VITRINE_KEEP_AVX_VNNI": "1"}), "native": None}
 
 
 class Contender:
@@ -30,13 +31,15 @@ class Contender:
         return None if answer in ("", "none") else answer
 
     def load(self, shape):
+        # The least of each turn, in seconds.
         self.times, self.form = [], self.ask(f"load {shape}")
         if self.process.poll() is not None:
             print(f"{self.name} ended with {self.process.returncode} at {shape}: see {self.log.name}", file=sys.stderr)
         return self.form
 
     def turn(self):
-        self.times += map(float, (self.ask("run") or "").split())
+        times = (self.ask("run") or "").split()
+        self.times += [min(map(float, times))] if times else []
 
 
 def main():
@@ -80,14 +83,17 @@ def main():
 
 
 def contenders(options, shape):
-    ours, isa = LEVELS[options.level]
-    narrow_us = {"VITRINE_FEATURES": ours} if ours else {}
-    narrow_peers = {"ONEDNN_MAX_CPU_ISA": isa} if isa else {}
+    folder = ROOT / "target/peers"
+    us, them = {}, {}
+    if LEVELS[options.level]:
+        features, kept = LEVELS[options.level]
+        us = {"VITRINE_FEATURES": features}
+        them = {"LD_PRELOAD": str(folder / "libnarrowed.so"), "PYTHONPATH": str(folder / "narrowed")} | kept
     engine = str(ROOT / "benches/peers/engine.py")
     wanted = [name for name in options.peers.split(",") if name in PEERS]
     wanted = [name for name in wanted if shape["element"] == "f32" or name != "mnn"]
-    return (Contender("vitrine", [options.server], narrow_us),
-            [Contender(name, [sys.executable, engine, name], narrow_peers) for name in wanted])
+    return (Contender("vitrine", [options.server], us),
+            [Contender(name, [sys.executable, engine, name], them) for name in wanted])
 
 
 def summary(shape, level, ours, peers):

@@ -8,6 +8,134 @@
 //!
 //! Both passes keep running sums, so the cost does not depend on the radius. A Gaussian of standard
 //! deviation σ is approached by three box blurs (Kovesi, "Fast almost-Gaussian filtering", 2010).
+//!
+//! Pictures of bytes have versions of their own ([`BlurRow`]): `target = round_ties_even(sum · (1 / n))` of the exact sum of the
+//! `n = (2r + 1)²` bytes, product and reciprocal in f32; the same bits on every engine. A Gaussian is three calls with the radii that
+//! [`box_radii_of_gaussian`] gives, from picture to picture.
+//!
+//! | operand | type | shape                      | layout                                    |
+//! |---------|------|----------------------------|-------------------------------------------|
+//! | source  | u8   | [height, width, channels]  | interleaved, rows `stride_bytes` apart    |
+//! | target  | u8   | [rows, width, channels]    | interleaved, rows `stride_bytes` apart    |
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+
+use crate::kernel::{Identity, Kernel, Row};
+use crate::plane::{Plane, PlaneMut};
+use crate::scratch::{bytes_for, cut};
+use std::ops::Range;
+
+/// The greatest radius of a blur of bytes: the sum of a column fits into 16 bits.
+pub const MOST_RADIUS: usize = 127;
+
+/// Values behind the sums of columns that may be read or written.
+const SPARE: usize = 4;
+
+/// A version for bytes; its functions need its instructions.
+pub struct BlurRow {
+    identity: Identity,
+    /// Adds a row to the sums of columns.
+    enter: unsafe fn(row: &[u8], sums: &mut [i16]),
+    /// Adds one row and takes off another.
+    slide: unsafe fn(entering: &[u8], leaving: &[u8], sums: &mut [i16]),
+    /// The mean of each window, from sums of all that lies before its start and its end.
+    means: unsafe fn(starts: &[i32], ends: &[i32], share: f32, row: &mut [u8]),
+}
+
+impl Row for BlurRow {
+    const TABLE: &'static [Self] = &[
+        #[cfg(target_arch = "aarch64")]
+        neon::BLUR,
+        #[cfg(target_arch = "x86_64")]
+        avx2::BLUR,
+        scalar::BLUR,
+    ];
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl Kernel<BlurRow> {
+    /// Bytes of scratch that [`Kernel::box_u8`] needs.
+    pub fn box_scratch(self, width: usize, channels: usize, radius: usize) -> usize {
+        bytes_for::<i16>(width * channels + SPARE)
+            + bytes_for::<i32>((width + 2 * radius + 1) * channels + SPARE)
+    }
+
+    /// Blurs rows `rows` of a picture; `target` starts at the first of them.
+    ///
+    /// # Panics
+    /// Where a slice is shorter than the sizes ask, or the radius is more than [`MOST_RADIUS`].
+    #[expect(clippy::too_many_arguments, reason = "two pictures, their sizes and a radius")]
+    pub fn box_u8(
+        self,
+        source: Plane<'_>,
+        [width, height]: [usize; 2],
+        channels: usize,
+        radius: usize,
+        rows: Range<usize>,
+        mut target: PlaneMut<'_>,
+        mut scratch: &mut [u8],
+    ) {
+        let bytes = width * channels;
+        assert!(radius <= MOST_RADIUS, "a radius of {radius}");
+        assert!(bytes > 0 && rows.start <= rows.end && rows.end <= height, "rows {rows:?}");
+        source.check(height, bytes);
+        target.check(rows.len(), bytes);
+        let sums = cut::<i16>(&mut scratch, bytes + SPARE);
+        let before = cut::<i32>(&mut scratch, (width + 2 * radius + 1) * channels + SPARE);
+        let share = 1.0 / ((2 * radius + 1) * (2 * radius + 1)) as f32;
+        let line = |y: usize| source.row(y.saturating_sub(radius).min(height - 1), bytes);
+        let row = self.row();
+        sums.fill(0);
+        for y in rows.clone() {
+            // SAFETY: holding the kernel says that the CPU has its instructions.
+            unsafe {
+                if y == rows.start {
+                    for entering in y..=y + 2 * radius {
+                        (row.enter)(line(entering), &mut sums[..bytes]);
+                    }
+                } else {
+                    (row.slide)(line(y + 2 * radius), line(y - 1), &mut sums[..bytes]);
+                }
+                sum_before(sums, [width, channels], radius, before);
+                let to = target.row(y - rows.start, bytes);
+                (row.means)(before, &before[(2 * radius + 1) * channels..], share, to);
+            }
+        }
+    }
+}
+
+/// Sums, wrapping, of all columns that lie before each column of the widened row.
+fn sum_before(sums: &[i16], [width, channels]: [usize; 2], radius: usize, before: &mut [i32]) {
+    if channels > SPARE {
+        before[..channels].fill(0);
+        for index in 0..(width + 2 * radius) * channels {
+            let column = (index / channels).saturating_sub(radius).min(width - 1);
+            let sum = i32::from(sums[column * channels + index % channels] as u16);
+            before[index + channels] = before[index].wrapping_add(sum);
+        }
+        return;
+    }
+    // Four values whatever the channels: the next column overwrites what is too much.
+    let mut total = [0_i32; SPARE];
+    let mut to = 0;
+    let mut follow = |column: usize| {
+        before[to..to + SPARE].copy_from_slice(&total);
+        to += channels;
+        for (total, &sum) in total.iter_mut().zip(&sums[column * channels..][..SPARE]) {
+            *total = total.wrapping_add(i32::from(sum as u16));
+        }
+    };
+    (0..radius).for_each(|_| follow(0));
+    (0..width).for_each(&mut follow);
+    (0..radius).for_each(|_| follow(width - 1));
+    before[to..to + SPARE].copy_from_slice(&total);
+}
 
 /// Blurs one plane. `radius` 0 copies.
 ///

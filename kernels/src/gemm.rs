@@ -12,13 +12,32 @@
 //! int8 products are summed in i32 and finished in f32, operation by operation as [`finish`] says, so that every version
 //! gives the same bits. The bound for f32 against the plain version is `2k·2⁻²⁴·Σ|a·b|`; f16 products may be summed
 //! in f16 over at most [`F16_BLOCK`] values of k, then in f32: `2·F16_BLOCK·2⁻¹¹·Σ|a·b|` at worst, and in practice the
-//! square root of it, since roundings are as often up as down.
+//! square root of it, since roundings are as often up as down. Where one block takes all of k and C is f16, bias and
+//! residual are added in f16 too.
 //!
 //! A convolution is this product with another way to find A's rows: it packs them itself and calls [`drive`].
 
-mod epilogue;
-mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_vnni;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+pub(crate) mod epilogue;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dotprod;
+#[cfg(target_arch = "aarch64")]
+mod neon_fp16;
+#[cfg(target_arch = "aarch64")]
+mod neon_i8mm;
+pub(crate) mod scalar;
 mod weights;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use epilogue::{Epilogue, Finish, Output, Residual, finish};
 pub use scalar::{finish_plainly, quantize};
@@ -38,7 +57,7 @@ pub const MOST_ROWS: usize = 16;
 /// What is multiplied, and what its products are summed in.
 pub trait Element: Plain + Default + PartialEq + std::fmt::Debug + Sync + 'static {
     /// i32 for i8, f32 for the others.
-    type Sum: Plain + Default + Sync;
+    type Sum: Plain + Default + Sync + epilogue::Sum;
     /// The functions that bring rows of A into panels.
     type Packing: Copy + Sync;
     /// The value that pads panels.
@@ -64,6 +83,7 @@ impl Element for f32 {
 }
 
 /// Packs `depth` values of each of `mr` rows into `[⌈depth / kr⌉][mr][kr]`, the last step filled up with A's zero.
+/// A version with a `widening` of 2 writes i16 for i8 and f32 for f16.
 ///
 /// # Safety
 /// `rows` holds `mr` pointers, each good for `depth` values; `to` is good for the panel.
@@ -99,38 +119,89 @@ pub struct I8Packing {
 /// `first` says that the sums are to be written, not added to.
 ///
 /// # Safety
-/// `a` is good for `steps·mr·kr` values, `b` for `steps·nr·kr`, `sums` for `mr·nr`, aligned to 64 bytes.
+/// `a` is good for `steps·mr·kr` values (each of `widening` elements), `b` for `steps·nr·kr`, `sums` for `mr·nr`, aligned to 64 bytes.
 pub type Multiply<E> =
     unsafe fn(steps: usize, a: *const E, b: *const E, sums: *mut <E as Element>::Sum, first: bool);
+
+/// Multiplies and finishes whole tiles of a column of tiles in one go, without sums in memory between; returns how many rows it
+/// did: a multiple of `mr` or all, 0 where it does not know the epilogue. The bits are those of `multiply` and `finish`, but for f16
+/// values, whose sums may be finished in f16.
+///
+/// # Safety
+/// `a` is good for as many panels of `steps` steps as `tile` has rows for, `b` for one, and `tile` came from [`Finish::new`].
+pub type Fused<E> =
+    unsafe fn(steps: usize, a: *const E, b: *const E, tile: &Finish<<E as Element>::Sum>) -> usize;
 
 /// A version of the multiply.
 pub struct GemmRow<E: Element> {
     pub(crate) identity: Identity,
     pub(crate) layout: Layout,
     pub(crate) mr: usize,
+    /// How many values' room a value of A takes in a panel: 2 where the packing widens i8 to i16 or f16 to f32, else 1.
+    pub(crate) widening: usize,
     /// The most steps of k that one call of `multiply` takes; more would lose precision or fall out of the cache.
     pub(crate) steps: usize,
     pub(crate) multiply: Multiply<E>,
+    /// Taken first where all steps fit into one call.
+    pub(crate) fused: Option<Fused<E>>,
     pub(crate) packing: E::Packing,
     pub(crate) finish: unsafe fn(&Finish<E::Sum>),
 }
 
 impl Row for GemmRow<i8> {
-    const TABLE: &'static [Self] = &[scalar::GEMM_I8];
+    const TABLE: &'static [Self] = &[
+        #[cfg(target_arch = "x86_64")]
+        avx512_vnni::GEMM_I8,
+        #[cfg(target_arch = "x86_64")]
+        avx_vnni::GEMM_I8,
+        #[cfg(target_arch = "x86_64")]
+        avx2::GEMM_I8,
+        #[cfg(target_arch = "aarch64")]
+        neon_i8mm::GEMM_I8,
+        #[cfg(target_arch = "aarch64")]
+        neon_i8mm::GEMM_I8_INORDER,
+        #[cfg(target_arch = "aarch64")]
+        neon_dotprod::GEMM_I8_FP16,
+        #[cfg(target_arch = "aarch64")]
+        neon_dotprod::GEMM_I8,
+        #[cfg(target_arch = "aarch64")]
+        neon_dotprod::GEMM_I8_INORDER,
+        #[cfg(target_arch = "aarch64")]
+        neon::GEMM_I8,
+        scalar::GEMM_I8,
+    ];
     fn identity(&self) -> &Identity {
         &self.identity
     }
 }
 
 impl Row for GemmRow<f16> {
-    const TABLE: &'static [Self] = &[scalar::GEMM_F16];
+    const TABLE: &'static [Self] = &[
+        #[cfg(target_arch = "x86_64")]
+        avx512::GEMM_F16,
+        #[cfg(target_arch = "x86_64")]
+        avx2::GEMM_F16,
+        #[cfg(target_arch = "aarch64")]
+        neon_fp16::GEMM_F16,
+        #[cfg(target_arch = "aarch64")]
+        neon::GEMM_F16,
+        scalar::GEMM_F16,
+    ];
     fn identity(&self) -> &Identity {
         &self.identity
     }
 }
 
 impl Row for GemmRow<f32> {
-    const TABLE: &'static [Self] = &[scalar::GEMM_F32];
+    const TABLE: &'static [Self] = &[
+        #[cfg(target_arch = "x86_64")]
+        avx512::GEMM_F32,
+        #[cfg(target_arch = "x86_64")]
+        avx2::GEMM_F32,
+        #[cfg(target_arch = "aarch64")]
+        neon::GEMM_F32,
+        scalar::GEMM_F32,
+    ];
     fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -146,7 +217,7 @@ pub struct Rows<'a, T> {
 }
 
 impl<T> Rows<'_, T> {
-    fn check(&self, rows: usize, k: usize) {
+    pub(crate) fn check(&self, rows: usize, k: usize) {
         assert!(self.stride >= k, "rows of {k} values are {} apart", self.stride);
         let needed = if rows == 0 { 0 } else { (rows - 1) * self.stride + k };
         assert!(
@@ -210,17 +281,24 @@ where
     /// Bytes of working memory for `rows` rows.
     pub fn scratch_bytes(self, rows: usize, weights: &Weights<E>) -> usize {
         let block = self.block_rows(rows, weights.steps());
-        bytes_for::<E>(block * weights.steps() * self.layout().kr)
+        bytes_for::<E>(block * weights.steps() * self.step_length() / self.row().mr)
             + bytes_for::<E::Sum>(block * self.layout().nr)
             + bytes_for::<f32>(block)
     }
 
-    /// How many rows are packed at a time: as many as leave room for a panel of weights in a second-level cache.
+    /// Elements that a step of k takes in a panel of A: `mr · kr · widening`.
+    pub(crate) fn step_length(self) -> usize {
+        self.row().mr * self.layout().kr * self.row().widening
+    }
+
+    /// How many rows are packed at a time: as many as leave room for a panel of weights in a second-level cache, but
+    /// enough that the weights are not read for each panel anew.
     fn block_rows(self, rows: usize, steps: usize) -> usize {
-        const CACHE: usize = 128 << 10;
+        const CACHE: usize = 256 << 10;
+        const LEAST_PANELS: usize = 4;
         let mr = self.row().mr;
-        let fitting = CACHE / (size_of::<E>() * steps * self.layout().kr).max(1) / mr * mr;
-        fitting.clamp(mr, rows.max(1).next_multiple_of(mr))
+        let fitting = CACHE / (size_of::<E>() * steps * self.step_length() / mr).max(1) / mr * mr;
+        fitting.max(LEAST_PANELS * mr).min(rows.max(1).next_multiple_of(mr))
     }
 }
 
@@ -238,7 +316,8 @@ pub struct Product<'a, E> {
 }
 
 /// Computes rows of C from rows of A that `pack` brings into panels. `pack(first, count, panel, scales)` packs rows `first..first + count`
-/// (`count` ≤ `mr`; the panel's other rows may hold anything) and writes the rows' scales.
+/// (`count` ≤ `mr`; the panel's other rows may hold anything) and writes the rows' scales. A panel holds [`GemmRow`]'s
+/// `mr · kr · widening` elements for each step of the weights.
 ///
 /// The order is: a block of rows is packed; then for each panel of B, each block of k, each panel of A in turn. `zero_point` is A's, with
 /// what the packing added.
@@ -265,26 +344,53 @@ pub fn drive<E: Element>(
     );
     epilogue.check(rows, weights.n());
     output.check(rows, weights.n());
-    let (mr, steps) = (row.mr, weights.steps());
+    let (mr, steps, step_length) = (row.mr, weights.steps(), kernel.step_length());
     let block_rows = kernel.block_rows(rows, steps);
+    let parts = steps.div_ceil(row.steps).max(1);
+    let part = steps.div_ceil(parts).max(1);
     let mut scratch = scratch;
-    let panels = cut::<E>(&mut scratch, block_rows * steps * kr);
+    let panels = cut::<E>(&mut scratch, block_rows / mr * steps * step_length);
     let sums = cut::<E::Sum>(&mut scratch, block_rows * nr);
     let scales = cut::<f32>(&mut scratch, block_rows);
 
     for block in (0..rows).step_by(block_rows) {
         let block = block..rows.min(block + block_rows);
         for (index, first) in block.clone().step_by(mr).enumerate() {
-            let panel = &mut panels[index * steps * mr * kr..][..steps * mr * kr];
+            let panel = &mut panels[index * steps * step_length..][..steps * step_length];
             pack(first, mr.min(rows - first), panel, &mut scales[index * mr..][..mr]);
         }
         for column in (0..weights.n()).step_by(nr) {
+            let columns = column..weights.n().min(column + nr);
             let b = weights.panel(column / nr);
-            for step in (0..steps).step_by(row.steps) {
-                let taken = row.steps.min(steps - step);
+            let mut tile = |rows: Range<usize>, sums: &[E::Sum]| {
+                let scales = &scales[rows.start - block.start..];
+                let (terms, epilogue) = (weights.sums(), &epilogue);
+                let columns = columns.clone();
+                Finish::new(
+                    sums,
+                    nr,
+                    rows,
+                    columns,
+                    zero_point,
+                    terms,
+                    scales,
+                    epilogue,
+                    &mut output,
+                )
+            };
+            let done = match row.fused {
+                Some(fused) if steps <= row.steps => {
+                    // SAFETY: the kernel is supported, the panels are as long as `Fused` says, and `Finish::new` found every
+                    // operand long enough for the block.
+                    unsafe { fused(steps, panels.as_ptr(), b.as_ptr(), &tile(block.clone(), sums)) }
+                }
+                _ => 0,
+            };
+            for step in (0..steps).step_by(part) {
+                let taken = part.min(steps - step);
                 let b = &b[step * nr * kr..][..taken * nr * kr];
-                for index in 0..block.len().div_ceil(mr) {
-                    let a = &panels[(index * steps + step) * mr * kr..][..taken * mr * kr];
+                for index in done.div_ceil(mr)..block.len().div_ceil(mr) {
+                    let a = &panels[(index * steps + step) * step_length..][..taken * step_length];
                     let sums = &mut sums[index * mr * nr..][..mr * nr];
                     // SAFETY: the kernel is supported; the slices are as long as `Multiply` says, and scratch is cut to 64 bytes.
                     unsafe {
@@ -292,23 +398,9 @@ pub fn drive<E: Element>(
                     };
                 }
             }
-            for (index, first) in block.clone().step_by(mr).enumerate() {
-                let tile = first..block.end.min(first + mr);
-                let columns = column..weights.n().min(column + nr);
-                let sums = &sums[index * mr * nr..][..mr * nr];
-                let scales = &scales[index * mr..][..mr];
-                let finish = Finish::new(
-                    sums,
-                    nr,
-                    tile,
-                    columns,
-                    zero_point,
-                    weights.sums(),
-                    scales,
-                    &epilogue,
-                    &mut output,
-                );
-                // SAFETY: the kernel is supported; `Finish::new` found every operand long enough for the tile.
+            if done < block.len() {
+                let finish = tile(block.start + done..block.end, &sums[done * nr..]);
+                // SAFETY: the kernel is supported; `Finish::new` found every operand long enough for the rows.
                 unsafe { (row.finish)(&finish) };
             }
         }
@@ -389,7 +481,7 @@ impl Kernel<GemmRow<i8>> {
 }
 
 impl Precision {
-    fn zero_point(self) -> i32 {
+    pub(crate) fn zero_point(self) -> i32 {
         match self {
             Precision::Tensor(quantization) => quantization.zero_point,
             Precision::Row => 0,

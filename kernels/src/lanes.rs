@@ -68,6 +68,8 @@ pub unsafe trait Lanes: Copy {
     unsafe fn exp2_of_integer(self) -> Self;
     unsafe fn less_than(self, other: Self) -> Self::Mask;
     unsafe fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// Lanes in pairs trade places; one lane stays.
+    unsafe fn swap_pairs(self) -> Self;
     /// The sum over the lanes, in an order of the engine's own.
     unsafe fn sum(self) -> f32;
     /// The greatest lane. NaN is undefined here.

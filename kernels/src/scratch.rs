@@ -13,6 +13,8 @@ pub unsafe trait Plain: Copy {}
 unsafe impl Plain for i8 {}
 // SAFETY: any bytes are a u8.
 unsafe impl Plain for u8 {}
+// SAFETY: any bytes are an i16.
+unsafe impl Plain for i16 {}
 // SAFETY: any bytes are an i32.
 unsafe impl Plain for i32 {}
 // SAFETY: any bytes are an f32.

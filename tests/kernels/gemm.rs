@@ -129,6 +129,44 @@ fn int8_sums_are_exact_at_the_extremes() {
     });
 }
 
+/// Sums of up to 2²² are floats by another way than larger ones, and whole tiles by another than their edges.
+#[test]
+fn int8_sums_are_exact_on_both_sides_of_the_small() {
+    every_kernel::<GemmRow<i8>>(|kernel| {
+        for (k, last) in [(255, 127), (256, 127), (257, 127), (300, 127), (300, -128)] {
+            let [m, n] = [101, 17];
+            // The magnitudes of a column add up to 2¹⁵ − 1 or to 2¹⁵ where k allows.
+            let mut left = if last == 127 { 32767 } else { 32768 };
+            let b: Vec<i8> = (0..k)
+                .rev()
+                .flat_map(|_| {
+                    let value = left.min(128);
+                    left -= value;
+                    [(-value) as i8; 17]
+                })
+                .collect();
+            let packed = packed_i8(kernel.layout(), [m, k, n], &b);
+            let weights = packed.weights();
+            for a in [-128, 127] {
+                let a = vec![a; m * k];
+                let sums = exact_sums([m, k, n], &a, &b, 0);
+                let expected: Vec<f32> = sums.iter().map(|&sum| sum as f32).collect();
+                let mut got = vec![f32::NAN; m * n];
+                let rows = I8Rows::I8(
+                    Rows { values: &a, stride: k },
+                    Quantization { scale: 1.0, zero_point: 0 },
+                );
+                let output = Output::F32 { values: &mut got, stride: n };
+                let product =
+                    Product { rows: m, weights: &weights, epilogue: Epilogue::default(), output };
+                kernel.run(rows, product, &mut scratch(kernel, m, &weights));
+                let case = format!("{}, k = {k}, all {}", kernel.identity().name, a[0]);
+                assert_same(&got, &expected, case);
+            }
+        }
+    });
+}
+
 #[test]
 fn rows_quantized_while_packing_equal_rows_quantized_before() {
     every_kernel::<GemmRow<i8>>(|kernel| {
@@ -204,7 +242,7 @@ fn rows_quantized_while_packing_equal_rows_quantized_before() {
 #[test]
 fn every_epilogue_gives_the_bits_of_the_plain_one() {
     every_kernel::<GemmRow<i8>>(|kernel| {
-        for shape @ [m, k, n] in [[9, 20, 29], [3, 8, 5], [8, 8, 48]] {
+        for shape @ [m, k, n] in [[3, 8, 5], [25, 12, 33]] {
             let mut values = Values::new(11);
             let (a, b) = (values.i8(m * k), values.i8(k * n));
             let packed = packed_i8(kernel.layout(), shape, &b);
@@ -410,6 +448,88 @@ fn f16_products_are_within_their_bound() {
             kernel.run(a, product, scratch);
         },
     );
+}
+
+#[test]
+fn halves_from_halves_are_within_their_bound() {
+    every_kernel::<GemmRow<f16>>(|kernel| {
+        for shape @ [m, k, n] in [[25, 7, 33], [12, 64, 16], [13, 520, 35], [1, 3, 17]] {
+            let mut values = Values::new(12);
+            let (a, b) = (values.f16(m * k), values.f16(k * n));
+            let (bias, residual) = (values.f32(n), values.f16(m * n));
+            let packed = Packed::new(kernel.layout(), shape, &b);
+            let weights = packed.weights();
+            let product = |row: usize, column: usize, i: usize| {
+                a[row * k + i].to_f32() * b[i * n + column].to_f32()
+            };
+            let sums: Vec<f32> =
+                (0..m * n).map(|at| (0..k).map(|i| product(at / n, at % n, i)).sum()).collect();
+            let sizes: Vec<f32> = (0..m * n)
+                .map(|at| (0..k).map(|i| product(at / n, at % n, i).abs()).sum())
+                .collect();
+            for (bias, residual) in [
+                (None, None),
+                (Some(&bias[..]), None),
+                (None, Some(Residual::F16 { values: &residual, stride: n })),
+                (Some(&bias[..]), Some(Residual::F16 { values: &residual, stride: n })),
+            ] {
+                let epilogue = Epilogue { bias, residual, ..Epilogue::default() };
+                let case = format!("{} at {shape:?}, {epilogue:?}", kernel.identity().name);
+                let rows = Rows { values: &a[..], stride: k };
+                let mut expected = vec![0.0; m * n];
+                let mut output = Output::F32 { values: &mut expected, stride: n };
+                let sum = |row, column| sums[row * n + column];
+                finish_plainly([m, n], sum, |_| 1.0, &epilogue, &mut output);
+                let bound = |at: usize| {
+                    2.0 * (k.min(F16_BLOCK) as f32).sqrt() * 2.0_f32.powi(-11) * sizes[at]
+                };
+
+                let mut got = Guarded::new(m * n, f32::NAN, 1);
+                let output = Output::F32 { values: got.slice(), stride: n };
+                let product = Product { rows: m, weights: &weights, epilogue, output };
+                kernel.run(rows, product, &mut scratch(kernel, m, &weights));
+                assert_near(got.values(), &expected, |at| bound(at) + 1e-6, &case);
+                got.check(&case);
+
+                let mut got = Guarded::new(m * n, f16::NAN, 1);
+                let output = Output::F16 { values: got.slice(), stride: n };
+                let product = Product { rows: m, weights: &weights, epilogue, output };
+                kernel.run(rows, product, &mut scratch(kernel, m, &weights));
+                // The sum, the bias and what is stored are each rounded to a half.
+                let rounded = |at: usize| bound(at) + (sizes[at] + 4.0) * 2.0_f32.powi(-10);
+                assert_near(&harness::widened(got.values()), &expected, rounded, &case);
+                got.check(&case);
+            }
+        }
+    });
+}
+
+#[test]
+fn ranges_of_rows_of_halves_together_are_the_whole() {
+    every_kernel::<GemmRow<f16>>(|kernel| {
+        let shape @ [m, k, n] = [29, 70, 37];
+        let mut values = Values::new(13);
+        let (a, b) = (values.f16(m * k), values.f16(k * n));
+        let (bias, residual) = (values.f32(n), values.f16(m * n));
+        let packed = Packed::new(kernel.layout(), shape, &b);
+        let weights = packed.weights();
+        let run = |ranges: &[std::ops::Range<usize>]| {
+            let mut got = vec![f16::NAN; m * n];
+            for range in ranges {
+                let rows = part(Rows { values: &a[..], stride: k }, range);
+                let residual = Residual::F16 { values: &residual[range.start * n..], stride: n };
+                let epilogue =
+                    Epilogue { bias: Some(&bias), residual: Some(residual), ..Epilogue::default() };
+                let values = &mut got[range.start * n..range.end * n];
+                let output = Output::F16 { values, stride: n };
+                let product = Product { rows: range.len(), weights: &weights, epilogue, output };
+                kernel.run(rows, product, &mut scratch(kernel, range.len(), &weights));
+            }
+            got
+        };
+        let whole = run(std::slice::from_ref(&(0..m)));
+        assert_same(&run(&[0..1, 1..8, 8..8, 8..21, 21..29]), &whole, kernel.identity().name);
+    });
 }
 
 #[test]

@@ -58,8 +58,32 @@ pub enum Output<'a> {
     },
 }
 
-impl Epilogue<'_> {
-    pub(super) fn check(&self, rows: usize, columns: usize) {
+impl<'a> Epilogue<'a> {
+    /// The epilogue of a range of columns.
+    pub(crate) fn columns(&self, columns: &Range<usize>) -> Self {
+        let from = |length: usize| columns.start.min(length);
+        Self {
+            scales: self.scales.map(|values| &values[columns.clone()]),
+            bias: self.bias.map(|values| &values[columns.clone()]),
+            residual: self.residual.map(|residual| match residual {
+                Residual::F32 { values, stride } => {
+                    Residual::F32 { values: &values[from(values.len())..], stride }
+                }
+                Residual::F16 { values, stride } => {
+                    Residual::F16 { values: &values[from(values.len())..], stride }
+                }
+                Residual::I8 { values, stride, scale, zero_point } => Residual::I8 {
+                    values: &values[from(values.len())..],
+                    stride,
+                    scale,
+                    zero_point,
+                },
+            }),
+            activation: self.activation,
+        }
+    }
+
+    pub(crate) fn check(&self, rows: usize, columns: usize) {
         for (name, values) in [("scales", self.scales), ("bias", self.bias)] {
             let found = values.map_or(columns, <[f32]>::len);
             assert_eq!(found, columns, "{name} of {columns} output channels");
@@ -75,7 +99,7 @@ impl Epilogue<'_> {
 }
 
 impl Output<'_> {
-    pub(super) fn check(&self, rows: usize, columns: usize) {
+    pub(crate) fn check(&self, rows: usize, columns: usize) {
         let (length, stride) = match self {
             Output::F32 { values, stride } => (values.len(), *stride),
             Output::F16 { values, stride } => (values.len(), *stride),
@@ -91,9 +115,9 @@ fn check_rows(name: &str, length: usize, stride: usize, rows: usize, columns: us
     assert!(length >= needed, "{name}: {rows} rows need {needed} values, found {length}");
 }
 
-/// A tile of sums and where its values go: [`drive`](super::drive) makes one, a version's finishing function uses it up.
+/// Sums of some rows of a panel of columns, and where their values go: [`drive`](super::drive) makes one, a version's finishing function uses it up.
 pub struct Finish<S> {
-    /// `[mr][nr]`
+    /// `[rows][nr]`
     pub(crate) sums: *const S,
     pub(crate) nr: usize,
     pub(crate) rows: usize,
@@ -129,10 +153,16 @@ pub(crate) enum Target {
 }
 
 impl<S> Finish<S> {
+    /// Neither a residual nor an activation.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn is_plain(&self) -> bool {
+        self.residual.is_none() && self.activation == Activation::None
+    }
+
     /// # Panics
     /// Where an operand does not reach the tile's end.
     #[expect(clippy::too_many_arguments, reason = "one call, in `drive`, of what it has in locals")]
-    pub(super) fn new(
+    pub(crate) fn new(
         sums: &[S],
         nr: usize,
         rows: Range<usize>,

@@ -16,12 +16,14 @@ const fn identity(name: &'static str, element: &'static str) -> Identity {
     }
 }
 
-pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
+pub(crate) const GEMM_I8: GemmRow<i8> = GemmRow {
     identity: identity("gemm_i8_1x1x1_scalar", "i8"),
     layout: Layout { nr: 1, kr: 1 },
     mr: 1,
+    widening: 1,
     steps: usize::MAX,
     multiply: multiply_i8,
+    fused: None,
     packing: I8Packing {
         from_i8: pack,
         from_f16: quantize_f16,
@@ -33,22 +35,26 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
     finish: epilogue::finish::<i32, f32>,
 };
 
-pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
+pub(crate) const GEMM_F16: GemmRow<f16> = GemmRow {
     identity: identity("gemm_f16_1x1x1_scalar", "f16"),
     layout: Layout { nr: 1, kr: 1 },
     mr: 1,
+    widening: 1,
     steps: usize::MAX,
     multiply: multiply_f16,
+    fused: None,
     packing: pack,
     finish: epilogue::finish::<f32, f32>,
 };
 
-pub(super) const GEMM_F32: GemmRow<f32> = GemmRow {
+pub(crate) const GEMM_F32: GemmRow<f32> = GemmRow {
     identity: identity("gemm_f32_1x1x1_scalar", "f32"),
     layout: Layout { nr: 1, kr: 1 },
     mr: 1,
+    widening: 1,
     steps: usize::MAX,
     multiply: multiply_f32,
+    fused: None,
     packing: pack,
     finish: epilogue::finish::<f32, f32>,
 };

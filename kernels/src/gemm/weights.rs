@@ -1,4 +1,5 @@
 use super::Element;
+use std::ops::Range;
 
 /// How B is packed: in panels of `nr` columns, a panel in steps of `kr` values of k, a step as `[nr][kr]`. Missing columns
 /// and the end of each segment of k are filled with zeros. A bundle stores panels in this order and maps them.
@@ -32,6 +33,19 @@ impl Layout {
     /// Values that packed weights take.
     pub fn packed_length(self, segments: usize, depth: usize, n: usize) -> usize {
         n.div_ceil(self.nr) * segments * self.segment_steps(depth) * self.nr * self.kr
+    }
+
+    /// A range of the `n` columns with those that fill up its last panel.
+    pub(crate) fn padded(self, columns: &Range<usize>, n: usize) -> Range<usize> {
+        let nr = self.nr;
+        assert!(
+            columns.start.is_multiple_of(nr)
+                && (columns.end.is_multiple_of(nr) || columns.end == n)
+                && columns.start <= columns.end
+                && columns.end <= n,
+            "columns {columns:?} of {n} are no whole panels of {nr}"
+        );
+        columns.start..columns.end.next_multiple_of(nr)
     }
 }
 
@@ -90,6 +104,20 @@ impl<'a, E: Element> Weights<'a, E> {
     /// `Σk B[k, n]` of int8 weights, padded with zeros to whole panels.
     pub fn sums(&self) -> &'a [i32] {
         self.sums
+    }
+    /// The weights of a range of columns: whole panels.
+    ///
+    /// # Panics
+    /// Where the range does not start and end at a panel's edge or at the last column.
+    pub fn columns(&self, columns: &Range<usize>) -> Self {
+        let padded = self.layout.padded(columns, self.n);
+        let length = self.steps() * self.layout.kr;
+        Self {
+            panels: &self.panels[padded.start * length..padded.end * length],
+            sums: if self.sums.is_empty() { self.sums } else { &self.sums[padded] },
+            n: columns.len(),
+            ..*self
+        }
     }
     /// One panel.
     pub fn panel(&self, index: usize) -> &'a [E] {

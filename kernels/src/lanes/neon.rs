@@ -132,6 +132,11 @@ unsafe impl Lanes for Neon {
         unsafe { Self(vbslq_f32(mask, yes.0, no.0)) }
     }
     #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: what the trait asks of the caller.
+        unsafe { Self(vrev64q_f32(self.0)) }
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         // SAFETY: what the trait asks of the caller.
         unsafe { vaddvq_f32(self.0) }

@@ -105,6 +105,10 @@ unsafe impl Lanes for f32 {
         if mask { yes } else { no }
     }
     #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        self
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         self
     }

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 /// Eight lanes of AVX2, FMA and F16C.
 #[derive(Clone, Copy)]
-pub struct Avx2(__m256);
+pub struct Avx2(pub(crate) __m256);
 // SAFETY: the instructions round as IEEE 754 says, like the plain version; the tests compare them bit by bit.
 unsafe impl Lanes for Avx2 {
     const COUNT: usize = 8;
@@ -142,6 +142,11 @@ unsafe impl Lanes for Avx2 {
         unsafe { Self(_mm256_blendv_ps(no.0, yes.0, mask)) }
     }
     #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: what the trait asks of the caller.
+        unsafe { Self(_mm256_permute_ps::<0b10_11_00_01>(self.0)) }
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         // SAFETY: what the trait asks of the caller.
         unsafe {
@@ -165,7 +170,7 @@ unsafe impl Lanes for Avx2 {
 
 /// Sixteen lanes of AVX-512.
 #[derive(Clone, Copy)]
-pub struct Avx512(__m512);
+pub struct Avx512(pub(crate) __m512);
 // SAFETY: the instructions round as IEEE 754 says, like the plain version; the tests compare them bit by bit.
 unsafe impl Lanes for Avx512 {
     const COUNT: usize = 16;
@@ -299,6 +304,11 @@ unsafe impl Lanes for Avx512 {
     unsafe fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         // SAFETY: what the trait asks of the caller.
         unsafe { Self(_mm512_mask_blend_ps(mask, no.0, yes.0)) }
+    }
+    #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: what the trait asks of the caller.
+        unsafe { Self(_mm512_permute_ps::<0b10_11_00_01>(self.0)) }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
