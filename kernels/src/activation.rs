@@ -3,7 +3,7 @@
 //! | operand | type     | shape            | layout                    |
 //! |---------|----------|------------------|---------------------------|
 //! | x       | f32, f16 | [rows, channels] | one value after the other |
-//! | slopes  | f32      | [channels]       | PReLU only                |
+//! | slopes  | f32      | `[channels]`       | PReLU only                |
 //! | y       | as x     | as x             | as x; may be x itself     |
 //!
 //! The formulas and the errors of the versions named `f32`, which all give the bits of the plain version, stand in

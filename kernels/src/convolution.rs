@@ -128,9 +128,7 @@ impl Kernel<GemmRow<i8>> {
             let weights = filters.group(group);
             let product = product(geometry, &pixels, &weights, group, &epilogue, &mut output);
             let quantization = match precision {
-                Precision::Tensor(quantization) if !geometry.is_multiply() || T::IS_QUICK => {
-                    quantization
-                }
+                Precision::Tensor(quantization) if !geometry.is_multiply() => quantization,
                 _ if geometry.is_multiply() => {
                     let rows = multiply_rows(input, geometry, &pixels, group);
                     self.run(T::rows(rows, precision), product, scratch);

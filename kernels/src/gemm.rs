@@ -128,7 +128,7 @@ pub type Multiply<E> =
 /// values, whose sums may be finished in f16.
 ///
 /// # Safety
-/// `a` is good for as many panels of `steps` steps as `tile` has rows for, `b` for one, and `tile` came from [`Finish::new`].
+/// `a` is good for as many panels of `steps` steps as `tile` has rows for, `b` for one, and `tile` came from `Finish::new`.
 pub type Fused<E> =
     unsafe fn(steps: usize, a: *const E, b: *const E, tile: &Finish<<E as Element>::Sum>) -> usize;
 

@@ -4,7 +4,7 @@
 //! | operand      | type         | shape                    | layout                                                |
 //! |--------------|--------------|--------------------------|-------------------------------------------------------|
 //! | x            | f32, f16     | [rows, channels]         | rows one after the other                              |
-//! | affine       | f32          | [channels] each          | see [`crate::affine`]                                 |
+//! | affine       | f32          | `[channels]` each          | see [`crate::affine`]                                 |
 //! | sums         | f32          | [blocks, 2, channels]    | per block of [`BLOCK`] rows: `Σ d`, `Σ d²`            |
 //! | coefficients | f32          | [3, channels]            | centre, factor, term                                  |
 //! | y            | f32, f16, i8 | [rows, channels]         | as x                                                  |

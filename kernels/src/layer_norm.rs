@@ -3,7 +3,7 @@
 //! | operand      | type         | shape            | layout                                                     |
 //! |--------------|--------------|------------------|------------------------------------------------------------|
 //! | x            | f32, f16     | [rows, channels] | rows one after the other                                   |
-//! | scale, shift | f32          | [channels]       | from [`crate::affine::Affine::fold`]: AdaLN's are in them |
+//! | scale, shift | f32          | `[channels]`       | from [`crate::affine::Affine::fold`]: AdaLN's are in them |
 //! | y            | f32, f16, i8 | [rows, channels] | as x; int8 per tensor, or with a step for each row         |
 //!
 //! Mean and variance are about a pivot, the row's first value, so a mean far greater than the deviation costs no

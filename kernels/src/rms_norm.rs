@@ -3,7 +3,7 @@
 //! | operand      | type         | shape            | layout                                                     |
 //! |--------------|--------------|------------------|------------------------------------------------------------|
 //! | x            | f32, f16     | [rows, channels] | rows one after the other                                   |
-//! | scale, shift | f32          | [channels]       | from [`crate::affine::Affine::fold`]: AdaLN's are in them |
+//! | scale, shift | f32          | `[channels]`       | from [`crate::affine::Affine::fold`]: AdaLN's are in them |
 //! | y            | f32, f16, i8 | [rows, channels] | as x; int8 per tensor, or with a step for each row         |
 //!
 //! `Σ x²` is in f32, in 32 partial sums: value i goes to partial sum `i mod 32`, then the upper half is added to the

@@ -19,11 +19,37 @@ MC = os.environ.get("LLVM_MC") or _newest("llvm-mc")
 SEP = "0xa0 0xdb 0x3b 0xd4"  # brk #0xdedd, parts blocks in the disassembly
 CORES = ("cortex-a55", "cortex-a72", "neoverse-n1", "neoverse-v2")
 
+def _ends_in_branch(code):
+    w = int.from_bytes(bytes.fromhex(code[-8:]), "little")
+    return (w & 0x7C000000 == 0x14000000 or w & 0xFF000000 == 0x54000000 or w & 0x7C000000 == 0x34000000  # b, b.cond, cbz, tbz
+            or w & 0xFE000000 == 0xD6000000 or w & 0xFF000000 == 0xD4000000 or w & 0xFFC00000 == 0xD5000000)  # br, svc, msr
+
+def join(counted):
+    """Joins what QEMU alone parted: it ends a block at the end of a page and after 512 instructions, where a core goes straight on.
+    `counted` maps (address, code) to a count; each joint takes as many passes as both halves have."""
+    counted = dict(counted)
+    starts = collections.defaultdict(list)
+    for address, code in counted: starts[address].append(code)
+    for key in sorted(counted, reverse=True):  # from the end, so that what follows is joined already
+        address, code = key
+        if _ends_in_branch(code): continue
+        end = address + len(code) // 2
+        for following in sorted(starts[end], key=len, reverse=True):
+            passes = min(counted[key], counted[end, following])
+            if not passes: continue
+            counted[key] -= passes; counted[end, following] -= passes
+            counted[address, code + following] = counted.get((address, code + following), 0) + passes
+            starts[address].append(code + following)
+    return counted
+
 def read(path):
-    blocks = collections.Counter()
+    counted = collections.Counter()
     for line in open(path):
-        c, h = line.split()
-        blocks[h] += int(c)
+        count, address, code = line.split()
+        counted[int(address, 16), code] += int(count)
+    blocks = collections.Counter()
+    for (_, code), count in join(counted).items():
+        if count: blocks[code] += count
     return blocks
 
 def disassemble(hexes):

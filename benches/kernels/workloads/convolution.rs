@@ -89,7 +89,7 @@ fn i8_case(shape: &Shape, geometry: Geometry, kernel: Kernel<GemmRow<i8>>, picke
             zeros(kernel.convolution_scratch_bytes(&geometry, &filters, &(0..pixels)));
         move || {
             let rows = Rows { values: &input, stride: geometry.channels };
-            let precision = Precision::Tensor(Quantization { scale: 0.008, zero_point: 3 });
+            let precision = Precision::Tensor(Quantization { scale: 0.008, zero_point: 0 });
             let convolution = Convolution {
                 geometry: &geometry,
                 filters: &Filters::new(&geometry, layout, &panels, &sums),

@@ -10,9 +10,6 @@ use std::ops::Range;
 
 /// What is quantized.
 pub(super) trait Wide: Copy + 'static {
-    /// Whether quantizing rows and then packing them is faster than packing that quantizes.
-    const IS_QUICK: bool;
-
     /// # Safety
     /// `from` is good for `L::COUNT` values, and the CPU has the engine's instructions.
     unsafe fn load<L: Lanes>(from: *const Self) -> L;
@@ -30,8 +27,6 @@ pub(super) trait Wide: Copy + 'static {
 }
 
 impl Wide for f16 {
-    const IS_QUICK: bool = cfg!(target_arch = "aarch64");
-
     #[inline(always)]
     unsafe fn load<L: Lanes>(from: *const Self) -> L {
         // SAFETY: passed on to the caller.
@@ -50,8 +45,6 @@ impl Wide for f16 {
 }
 
 impl Wide for f32 {
-    const IS_QUICK: bool = false;
-
     #[inline(always)]
     unsafe fn load<L: Lanes>(from: *const Self) -> L {
         // SAFETY: passed on to the caller.

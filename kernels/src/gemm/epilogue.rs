@@ -265,7 +265,7 @@ impl Sum for f32 {
 /// 5. stored; an i8 output is `clamp(round(x · (1 / scale)) + zero_point)`
 ///
 /// # Safety
-/// `tile` came from [`Finish::new`], and the CPU has the engine's instructions.
+/// `tile` came from `Finish::new`, and the CPU has the engine's instructions.
 #[inline(always)]
 pub unsafe fn finish<S: Sum, L: Lanes>(tile: &Finish<S>) {
     // SAFETY: rows and columns stay within the tile that `Finish::new` checked; the last columns that fill no register are
