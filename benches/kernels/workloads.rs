@@ -400,6 +400,13 @@ pub fn i8s(seed: u64, count: usize) -> Aligned<i8> {
     Aligned::from_fn(count, |_| random.i8(-127..=127))
 }
 
+/// int8 weights as training leaves them: bell-shaped around 0, their greatest magnitudes at 127.
+pub fn bell_i8s(seed: u64, count: usize) -> Aligned<i8> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut value = || i16::from(random.i8(-127..=127));
+    Aligned::from_fn(count, |_| ((value() + value() + value() + value()) / 4) as i8)
+}
+
 /// Values from 0 to 255.
 pub fn u8s(seed: u64, count: usize) -> Aligned<u8> {
     let mut random = fastrand::Rng::with_seed(seed);

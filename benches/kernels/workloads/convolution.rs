@@ -1,7 +1,7 @@
 //! Convolutions with a bias for each output channel. Those with int8 filters take and give f16: quantizing the image and
 //! giving values back are part of the layer.
 
-use super::{Aligned, Case, Shape, f16s, f32s, i8s, zeros};
+use super::{Aligned, Case, Shape, bell_i8s, f16s, f32s, zeros};
 use half::f16;
 use kernels::convolution::{Convolution, Filters, Geometry, filter_sums, pack_filters};
 use kernels::features::Features;
@@ -80,7 +80,7 @@ where
 fn i8_case(shape: &Shape, geometry: Geometry, kernel: Kernel<GemmRow<i8>>, picked: bool) -> Case {
     Case::new(shape, kernel.identity().name, picked, move || {
         let (layout, n, pixels) = (kernel.layout(), geometry.channels_out, geometry.pixels());
-        let (input, panels) = (f16s(1, inputs(&geometry)), packed(kernel, &geometry, i8s));
+        let (input, panels) = (f16s(1, inputs(&geometry)), packed(kernel, &geometry, bell_i8s));
         let mut sums = zeros(Filters::<i8>::sums_length(&geometry, layout));
         filter_sums(&geometry, layout, &panels, &mut sums);
         let (scales, bias, mut output) = (f32s(3, n), f32s(4, n), zeros::<f16>(pixels * n));

@@ -1,7 +1,7 @@
 //! Linear layers: a bias for each output channel; int8 ones with a scale for each channel, from halves to halves, or
 //! from floats to floats where the CPU does not compute with halves.
 
-use super::{Case, Shape, f16s, f32s, i8s, zeros};
+use super::{Case, Shape, bell_i8s, f16s, f32s, zeros};
 use half::f16;
 use kernels::features::{Features, Isa};
 use kernels::gemm::{
@@ -46,7 +46,7 @@ fn i8_case(shape: &Shape, kernel: Kernel<GemmRow<i8>>, picked: bool) -> Case {
     let halves = Features::detect().has(&[Isa::NeonFp16]);
     Case::new(shape, kernel.identity().name, picked, move || {
         let layout = kernel.layout();
-        let (input, input_halves, weights) = (f32s(1, m * k), f16s(1, m * k), i8s(2, k * n));
+        let (input, input_halves, weights) = (f32s(1, m * k), f16s(1, m * k), bell_i8s(2, k * n));
         let panels = packed(layout, k, n, &weights);
         let mut sums = zeros(n.next_multiple_of(layout.nr));
         column_sums(layout, 1, k, n, &panels, &mut sums);
