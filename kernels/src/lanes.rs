@@ -64,7 +64,7 @@ pub unsafe trait Lanes: Copy {
     unsafe fn at_least(self, limit: Self) -> Self;
     /// The lesser of the two; NaN in `self` stays. The limit is a number.
     unsafe fn at_most(self, limit: Self) -> Self;
-    /// `2^self` for integers −126..=127.
+    /// `2^self` for integers −126..=127; 0 for −127.
     unsafe fn exp2_of_integer(self) -> Self;
     unsafe fn less_than(self, other: Self) -> Self::Mask;
     unsafe fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
