@@ -43,6 +43,7 @@ pub use epilogue::{Epilogue, Finish, Output, Residual, finish};
 pub use scalar::{finish_plainly, quantize};
 pub use weights::{Layout, Weights, column_sums, pack_weights};
 
+use crate::features::{Features, Isa};
 use crate::kernel::{Identity, Kernel, Row};
 use crate::scratch::{Plain, bytes_for, cut};
 use half::f16;
@@ -268,6 +269,17 @@ impl<E: Element> Kernel<GemmRow<E>>
 where
     GemmRow<E>: Row,
 {
+    /// The version that dispatch takes for `k` values of k. Of few, packing and finishing are most of the work, and the widest int8
+    /// tiles on x86 are not the fastest.
+    pub fn pick(features: Features, k: usize) -> Self {
+        const FEW: usize = 128;
+        let wide = |kernel: &Self| kernel.identity().needs.contains(&Isa::Avx512Vnni);
+        let narrow = features.has(&[Isa::AvxVnni]) && k < FEW;
+        Self::supported(features)
+            .find(|kernel| !(narrow && wide(kernel)))
+            .unwrap_or_else(Self::plain)
+    }
+
     /// How the weights of this version are packed.
     pub fn layout(self) -> Layout {
         self.row().layout

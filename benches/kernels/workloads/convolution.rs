@@ -49,9 +49,11 @@ fn rows<E: Element>(
 where
     GemmRow<E>: Row,
 {
-    let pick = Kernel::<GemmRow<E>>::first(features).identity().name;
+    let geometry = geometry(shape);
+    let k = geometry.taps() * geometry.depth();
+    let pick = Kernel::<GemmRow<E>>::pick(features, k).identity().name;
     Kernel::<GemmRow<E>>::supported(features)
-        .map(|kernel| case(shape, geometry(shape), kernel, kernel.identity().name == pick))
+        .map(|kernel| case(shape, geometry, kernel, kernel.identity().name == pick))
         .collect()
 }
 

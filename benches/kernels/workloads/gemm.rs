@@ -35,7 +35,7 @@ fn rows<E: Element>(
 where
     GemmRow<E>: Row,
 {
-    let pick = Kernel::<GemmRow<E>>::first(features).identity().name;
+    let pick = Kernel::<GemmRow<E>>::pick(features, shape.size("k")).identity().name;
     Kernel::<GemmRow<E>>::supported(features)
         .map(|kernel| case(shape, kernel, kernel.identity().name == pick))
         .collect()

@@ -40,7 +40,7 @@ where
         channels_out: shape.size("channels_out"),
         kernel: [shape.size("kernel"); 2],
     };
-    let pick = Kernel::<GemmRow<E>>::first(features).identity().name;
+    let pick = Kernel::<GemmRow<E>>::pick(features, channels).identity().name;
     Kernel::<GemmRow<E>>::supported(features)
         .map(|kernel| case(shape, geometry, kernel, kernel.identity().name == pick))
         .collect()
