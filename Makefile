@@ -42,8 +42,8 @@ check: setup ## the whole gate: format, lints for both architectures, documentat
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	$(MAKE) --no-print-directory test
 
-bench: ## time per stage
-	cargo bench --locked --workspace
+bench: ## time per stage of a try-on
+	cargo bench --locked --bench tryon
 
 bench-kernels: setup ## time per kernel and shape on this machine; SHAPES="linear softmax" OPTIONS=--quick
 	cargo bench --locked -p kernels --bench kernels -- $(SHAPES) $(OPTIONS)
