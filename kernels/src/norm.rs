@@ -16,6 +16,8 @@ pub(crate) mod neon_fp16;
 pub(crate) mod scalar;
 
 use crate::elements::{Input, Output};
+use crate::features::{Isa, Schedule};
+use crate::kernel::{Identity, Kernel, Row};
 use crate::math::Activation;
 
 /// How many partial sums a row has.
@@ -53,6 +55,108 @@ impl RowNorm<'_> {
 pub(crate) type Run = unsafe fn(RowNorm, Input, Output);
 /// Rows in, int8 rows and a step for each out.
 pub(crate) type RunDynamic = unsafe fn(RowNorm, Input, &mut [i8], &mut [f32]);
+
+/// A version of a norm of rows: layer norm where `CENTRED`, else RMS norm.
+#[derive(Debug)]
+pub struct Version<const CENTRED: bool> {
+    identity: Identity,
+    run: Run,
+    run_dynamic: RunDynamic,
+}
+
+impl<const CENTRED: bool> Row for Version<CENTRED> {
+    const TABLE: &'static [Self] = &[
+        #[cfg(target_arch = "aarch64")]
+        Version {
+            identity: identity::<CENTRED>(
+                ["layer_norm_f16_neon_fp16", "rms_norm_f16_neon_fp16"],
+                "f16",
+                &[Isa::NeonFp16],
+            ),
+            run: neon_fp16::run::<CENTRED>,
+            run_dynamic: neon_fp16::run_dynamic::<CENTRED>,
+        },
+        #[cfg(target_arch = "aarch64")]
+        Version {
+            identity: identity::<CENTRED>(
+                ["layer_norm_f32_neon", "rms_norm_f32_neon"],
+                "f32",
+                &[Isa::Neon],
+            ),
+            run: neon::run::<CENTRED>,
+            run_dynamic: neon::run_dynamic::<CENTRED>,
+        },
+        #[cfg(target_arch = "x86_64")]
+        Version {
+            identity: identity::<CENTRED>(
+                ["layer_norm_f32_avx512", "rms_norm_f32_avx512"],
+                "f32",
+                &[Isa::Avx512],
+            ),
+            run: avx512::run::<CENTRED>,
+            run_dynamic: avx512::run_dynamic::<CENTRED>,
+        },
+        #[cfg(target_arch = "x86_64")]
+        Version {
+            identity: identity::<CENTRED>(
+                ["layer_norm_f32_avx2", "rms_norm_f32_avx2"],
+                "f32",
+                &[Isa::Avx2],
+            ),
+            run: avx2::run::<CENTRED>,
+            run_dynamic: avx2::run_dynamic::<CENTRED>,
+        },
+        Version {
+            identity: identity::<CENTRED>(
+                ["layer_norm_f32_scalar", "rms_norm_f32_scalar"],
+                "f32",
+                &[],
+            ),
+            run: scalar::run::<CENTRED>,
+            run_dynamic: scalar::run_dynamic::<CENTRED>,
+        },
+    ];
+
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+/// The names are those of layer norm's and RMS norm's version.
+const fn identity<const CENTRED: bool>(
+    [centred, about_zero]: [&'static str; 2],
+    element: &'static str,
+    needs: &'static [Isa],
+) -> Identity {
+    let (name, operation) =
+        if CENTRED { (centred, "layer_norm") } else { (about_zero, "rms_norm") };
+    Identity { name, operation, element, tile: "", needs, schedule: Schedule::OutOfOrder }
+}
+
+impl<const CENTRED: bool> Kernel<Version<CENTRED>> {
+    /// Normalises whole rows.
+    ///
+    /// # Panics
+    /// Where a length is not that of the operand table.
+    pub fn run(self, norm: RowNorm, input: Input, output: Output) {
+        norm.check(input, output.len());
+        output.check();
+        // SAFETY: the CPU has what the row needs; the lengths were compared.
+        unsafe { (self.row().run)(norm, input, output) }
+    }
+
+    /// Normalises whole rows to int8 with a step of each row's own, which `steps` gets: `y ≈ q · step`,
+    /// `step = max |y| / 127`.
+    ///
+    /// # Panics
+    /// Where a length is not that of the operand table.
+    pub fn run_dynamic(self, norm: RowNorm, input: Input, output: &mut [i8], steps: &mut [f32]) {
+        let rows = norm.check(input, output.len());
+        assert_eq!(steps.len(), rows, "a step for each row");
+        // SAFETY: the CPU has what the row needs; the lengths were compared.
+        unsafe { (self.row().run_dynamic)(norm, input, output, steps) }
+    }
+}
 
 /// What a row is normalised with: `n = fma(x − pivot, inverse, offset)`. The mean itself would have to be rounded,
 /// which costs digits where it is far greater than the deviation.
