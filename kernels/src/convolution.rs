@@ -25,7 +25,7 @@ pub use geometry::{Filters, Geometry, filter_sums, pack_filters};
 
 use crate::gemm::{
     Element, Epilogue, GemmRow, I8Rows, MOST_ROWS, Output, Pack, Precision, Product, Quantization,
-    Residual, Rows, Weights, drive,
+    Residual, Rows, Weights, check_steps, drive,
 };
 use crate::kernel::{Kernel, Row};
 use crate::scratch::{bytes_for, cut};
@@ -33,6 +33,8 @@ use half::f16;
 use quantize::{Ring, Wide, quantize_row_for, ring_rows};
 use std::ops::Range;
 use tile::{Image, Source, Tile};
+
+const SHARED_PIXELS: &str = "a scale for each pixel, and a kernel that is no multiply of pixels";
 
 /// What is computed beside the image.
 #[derive(Debug)]
@@ -73,15 +75,19 @@ where
 }
 
 impl Kernel<GemmRow<i8>> {
-    /// Convolves images that are quantized already, or quantizes them on the way; [`Precision::Row`] has no meaning but for a kernel
-    /// of one tap, where a row is a pixel.
+    /// Convolves images that are quantized already, or quantizes them on the way; a step for each row ([`Precision::Row`],
+    /// [`I8Rows::I8PerRow`]) has no meaning but for a kernel of one tap, where a row is a pixel.
     ///
     /// # Panics
-    /// Where a slice is too short for the geometry, or the filters are packed for another geometry or layout.
+    /// Where a slice is too short for the geometry, the filters are packed for another geometry or layout, or pixels with
+    /// steps of their own meet several taps, a stride or a padding.
     pub fn convolve(self, input: I8Rows, convolution: Convolution<i8>, scratch: &mut [u8]) {
         match input {
             I8Rows::I8(input, quantization) => {
                 self.convolve_i8(input, quantization, convolution, scratch)
+            }
+            I8Rows::I8PerRow(input, steps) => {
+                self.convolve_i8_per_row(input, steps, convolution, scratch);
             }
             I8Rows::F16(input, precision) => {
                 self.convolve_wide(input, precision, convolution, scratch);
@@ -115,6 +121,25 @@ impl Kernel<GemmRow<i8>> {
         }
     }
 
+    fn convolve_i8_per_row(
+        self,
+        input: Rows<i8>,
+        steps: &[f32],
+        convolution: Convolution<i8>,
+        scratch: &mut [u8],
+    ) {
+        let Convolution { geometry, filters, pixels, epilogue, mut output } = convolution;
+        check(&input, geometry, filters, &pixels);
+        assert!(geometry.is_multiply(), "{SHARED_PIXELS}: {geometry:?}");
+        check_steps(geometry.pixels(), steps);
+        for group in 0..groups(geometry, &pixels) {
+            let weights = filters.group(group);
+            let product = product(geometry, &pixels, &weights, group, &epilogue, &mut output);
+            let rows = multiply_rows(input, geometry, &pixels, group);
+            self.run(I8Rows::I8PerRow(rows, &steps[pixels.clone()]), product, scratch);
+        }
+    }
+
     fn convolve_wide<T: Wide>(
         self,
         input: Rows<T>,
@@ -134,7 +159,7 @@ impl Kernel<GemmRow<i8>> {
                     self.run(T::rows(rows, precision), product, scratch);
                     continue;
                 }
-                _ => panic!("a scale for each pixel, and a kernel of several taps: {geometry:?}"),
+                _ => panic!("{SHARED_PIXELS}: {geometry:?}"),
             };
             let mut scratch = &mut *scratch;
             let (depth, width) = (geometry.depth(), geometry.width);

@@ -17,11 +17,15 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
 mod engine;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
 mod neon_fp16;
+#[cfg(target_arch = "x86_64")]
+mod quads;
 mod scalar;
 mod sweep;
 
@@ -45,6 +49,8 @@ impl Row for DepthwiseRow<i8> {
     const TABLE: &'static [Self] = &[
         #[cfg(target_arch = "aarch64")]
         neon::DEPTHWISE_I8,
+        #[cfg(target_arch = "x86_64")]
+        avx_vnni::DEPTHWISE_I8,
         #[cfg(target_arch = "x86_64")]
         avx2::DEPTHWISE_I8,
         scalar::DEPTHWISE_I8,
@@ -104,6 +110,9 @@ pub struct Depthwise<'a, E> {
 /// The most output pixels that a version computes together.
 const MOST_PIXELS: usize = 8;
 
+/// The most words of 32 bits that prepared filters take for each tap, and for what sums start from.
+const TAP_WORDS: usize = 2;
+
 impl<E: Element> Kernel<DepthwiseRow<E>>
 where
     DepthwiseRow<E>: Row,
@@ -120,7 +129,7 @@ where
 
     /// Filters in the order of the sweep, with room for a bias.
     fn prepared_length(self, geometry: &Geometry) -> usize {
-        geometry.channels.next_multiple_of(self.row().lanes) * (geometry.taps() + 1)
+        geometry.channels.next_multiple_of(self.row().lanes) * (geometry.taps() + 1) * TAP_WORDS
     }
 
     /// Convolves each channel by itself.

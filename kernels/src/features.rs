@@ -54,6 +54,13 @@ impl Isa {
     }
 }
 
+impl Isa {
+    /// The set of this [`name`](Isa::name).
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|isa| isa.name() == name)
+    }
+}
+
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -130,8 +137,7 @@ impl Features {
         for word in
             list.split(',').map(str::trim).filter(|word| !word.is_empty() && *word != "baseline")
         {
-            let isa = Isa::ALL.into_iter().find(|isa| isa.name() == word);
-            sets |= 1 << isa.ok_or_else(|| UnknownFeature(word.to_owned()))? as u8;
+            sets |= 1 << Isa::named(word).ok_or_else(|| UnknownFeature(word.to_owned()))? as u8;
         }
         Ok(Self { sets: self.sets & sets, ..self })
     }

@@ -4,7 +4,7 @@
 //! |---------|------|-------|--------|
 //! | A | i8, f16, f32 | `[m, k]` | rows, `stride` values apart; int8 products take f16 and f32 too and quantize while they pack |
 //! | B | i8, f16, f32 | `[k, n]` | packed once by [`pack_weights`]: see [`Layout`] |
-//! | row, z | f32, i32 | `[m]` or one | scale and zero point of A (int8 only) |
+//! | row, z | f32, i32 | `[m]` or one | scale and zero point of A (int8 only): see [`I8Rows`] |
 //! | scale, bias | f32 | `[n]` | per output channel, see [`Epilogue`] |
 //! | residual | i8, f16, f32 | `[m, n]` | rows, `stride` values apart |
 //! | C | i8, f16, f32 | `[m, n]` | rows, `stride` values apart |
@@ -45,6 +45,7 @@ pub use weights::{Layout, Weights, column_sums, pack_weights};
 
 use crate::features::{Features, Isa};
 use crate::kernel::{Identity, Kernel, Row};
+use crate::layouts::FEW;
 use crate::scratch::{Plain, bytes_for, cut};
 use half::f16;
 use std::ops::Range;
@@ -241,6 +242,9 @@ impl<T> Rows<'_, T> {
 pub enum I8Rows<'a> {
     /// Quantized already: `value = (q − zero_point) · scale`.
     I8(Rows<'a, i8>, Quantization),
+    /// Quantized already, each row with a step of its own: `value = q · steps[row]`. The steps start where the rows' values do: one for each
+    /// row to compute, of an image one for each pixel.
+    I8PerRow(Rows<'a, i8>, &'a [f32]),
     /// Quantized while it is packed.
     F16(Rows<'a, f16>, Precision),
     /// Quantized while it is packed.
@@ -272,12 +276,16 @@ where
     /// The version that dispatch takes for `k` values of k. Of few, packing and finishing are most of the work, and the widest int8
     /// tiles on x86 are not the fastest.
     pub fn pick(features: Features, k: usize) -> Self {
-        const FEW: usize = 128;
         let wide = |kernel: &Self| kernel.identity().needs.contains(&Isa::Avx512Vnni);
         let narrow = features.has(&[Isa::AvxVnni]) && k < FEW;
         Self::supported(features)
             .find(|kernel| !(narrow && wide(kernel)))
             .unwrap_or_else(Self::plain)
+    }
+
+    /// The version for weights that are packed so; none where this CPU has no such version.
+    pub fn with_layout(layout: Layout, features: Features) -> Option<Self> {
+        Self::supported(features).find(|kernel| kernel.layout() == layout)
     }
 
     /// How the weights of this version are packed.
@@ -444,6 +452,19 @@ impl Kernel<GemmRow<i8>> {
                     };
                 });
             }
+            I8Rows::I8PerRow(a, steps) => {
+                a.check(rows, k);
+                check_steps(rows, steps);
+                drive(self, product, packing.offset, scratch, |first, count, panel, scales| {
+                    let steps = &steps[first..][..count];
+                    scales[..count].copy_from_slice(steps);
+                    scales[count..].fill(steps[count - 1]);
+                    // SAFETY: the kernel is supported; `check` found every row long enough, the panel is of its length.
+                    unsafe {
+                        (packing.from_i8)(a.pointers(first, count).as_ptr(), k, panel.as_mut_ptr())
+                    };
+                });
+            }
             I8Rows::F16(a, precision) => {
                 a.check(rows, k);
                 let (quantize, greatest) = (packing.from_f16, packing.greatest_f16);
@@ -490,6 +511,12 @@ impl Kernel<GemmRow<i8>> {
             }
         }
     }
+}
+
+/// # Panics
+/// Where a row has no step.
+pub(crate) fn check_steps(rows: usize, steps: &[f32]) {
+    assert!(steps.len() >= rows, "steps of {rows} rows, found {}", steps.len());
 }
 
 impl Precision {

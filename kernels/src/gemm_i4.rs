@@ -33,8 +33,9 @@ mod weights;
 
 pub use weights::{GROUP, I4Weights, Scales, pack_nibbles, pack_scales, terms};
 
+use crate::features::Features;
 use crate::gemm::{
-    Epilogue, Finish, I8Packing, I8Rows, Layout, Output, Precision, Rows, row_scale,
+    Epilogue, Finish, I8Packing, I8Rows, Layout, Output, Precision, Rows, check_steps, row_scale,
 };
 use crate::kernel::{Identity, Kernel, Row};
 use crate::scratch::{bytes_for, cut};
@@ -107,6 +108,11 @@ pub struct I4Product<'a> {
 }
 
 impl Kernel<GemmI4Row> {
+    /// The version for weights that are packed so; none where this CPU has no such version.
+    pub fn with_layout(layout: Layout, features: Features) -> Option<Self> {
+        Self::supported(features).find(|kernel| kernel.layout() == layout)
+    }
+
     /// How the weights of this version are packed.
     pub fn layout(self) -> Layout {
         self.row().layout
@@ -154,6 +160,15 @@ impl Kernel<GemmI4Row> {
                     // SAFETY: the kernel is supported, `check` found the row long enough, and `to` is of whole groups.
                     unsafe { (packing.from_i8)(&pointer(&a, row), k, to.as_mut_ptr()) };
                     quantization.scale
+                });
+            }
+            I8Rows::I8PerRow(a, steps) => {
+                a.check(product.rows, k);
+                check_steps(product.rows, steps);
+                self.drive(columns, product, Precision::Row, scratch, |row, _, to| {
+                    // SAFETY: as above.
+                    unsafe { (packing.from_i8)(&pointer(&a, row), k, to.as_mut_ptr()) };
+                    steps[row]
                 });
             }
             I8Rows::F16(a, precision) => {

@@ -8,6 +8,7 @@ use crate::gemm_i4::GemmI4Row;
 use crate::gemv::GemvRow;
 use crate::winograd::WinogradRow;
 use half::f16;
+use std::fmt;
 
 /// What dispatch, tests, benches and the start-up log know of a version, whatever its operation.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +61,13 @@ pub trait Row: Sized + Sync + 'static {
 }
 
 /// A row of a table that this CPU can run. Only [`Kernel::supported`] makes one, so holding it is the proof.
-#[derive(Debug)]
 pub struct Kernel<R: 'static>(&'static R);
+
+impl<R> fmt::Debug for Kernel<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "Kernel<{}>", std::any::type_name::<R>())
+    }
+}
 
 impl<R> Clone for Kernel<R> {
     fn clone(&self) -> Self {

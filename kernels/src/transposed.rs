@@ -14,7 +14,7 @@
 
 use crate::gemm::{
     Element, Epilogue, GemmRow, I8Rows, Layout, Output, Product, Residual, Rows, Weights,
-    column_sums, pack_weights,
+    check_steps, column_sums, pack_weights,
 };
 use crate::kernel::{Kernel, Row};
 use half::f16;
@@ -168,13 +168,20 @@ impl Kernel<GemmRow<i8>> {
     /// Where a slice is too short for the geometry, or the filters are packed for another layout.
     pub fn convolve_transposed(self, input: I8Rows, what: Transposed<i8>, scratch: &mut [u8]) {
         match input {
-            I8Rows::I8(input, quantization) => each_row(input, what, |row, product| {
+            I8Rows::I8(input, quantization) => each_row(input, what, |row, _, product| {
                 self.run(I8Rows::I8(row, quantization), product, scratch);
             }),
-            I8Rows::F16(input, precision) => each_row(input, what, |row, product| {
+            I8Rows::I8PerRow(input, steps) => {
+                let TransposedGeometry { batch, height, width, .. } = what.filters.geometry;
+                check_steps(batch * height * width, steps);
+                each_row(input, what, |row, pixels, product| {
+                    self.run(I8Rows::I8PerRow(row, &steps[pixels]), product, scratch);
+                });
+            }
+            I8Rows::F16(input, precision) => each_row(input, what, |row, _, product| {
                 self.run(I8Rows::F16(row, precision), product, scratch);
             }),
-            I8Rows::F32(input, precision) => each_row(input, what, |row, product| {
+            I8Rows::F32(input, precision) => each_row(input, what, |row, _, product| {
                 self.run(I8Rows::F32(row, precision), product, scratch);
             }),
         }
@@ -187,7 +194,7 @@ impl Kernel<GemmRow<f16>> {
     /// # Panics
     /// Where a slice is too short for the geometry, or the filters are packed for another layout.
     pub fn convolve_transposed(self, input: Rows<f16>, what: Transposed<f16>, scratch: &mut [u8]) {
-        each_row(input, what, |row, product| self.run(row, product, scratch));
+        each_row(input, what, |row, _, product| self.run(row, product, scratch));
     }
 }
 
@@ -197,15 +204,15 @@ impl Kernel<GemmRow<f32>> {
     /// # Panics
     /// Where a slice is too short for the geometry, or the filters are packed for another layout.
     pub fn convolve_transposed(self, input: Rows<f32>, what: Transposed<f32>, scratch: &mut [u8]) {
-        each_row(input, what, |row, product| self.run(row, product, scratch));
+        each_row(input, what, |row, _, product| self.run(row, product, scratch));
     }
 }
 
-/// Hands each input row and tap to `multiply`.
+/// Hands each input row, its pixels' numbers and each tap to `multiply`.
 fn each_row<T: Copy, E: Element>(
     input: Rows<T>,
     Transposed { filters, rows, epilogue, mut output }: Transposed<E>,
-    mut multiply: impl FnMut(Rows<T>, Product<E>),
+    mut multiply: impl FnMut(Rows<T>, Range<usize>, Product<E>),
 ) {
     let TransposedGeometry { batch, height, width, channels, channels_out, kernel } =
         filters.geometry;
@@ -230,7 +237,8 @@ fn each_row<T: Copy, E: Element>(
                 epilogue: Epilogue { residual, ..epilogue },
                 output: every_output(&mut output, first, kernel[1]),
             };
-            multiply(Rows { values, stride: input.stride }, product);
+            let pixels = row * width..(row + 1) * width;
+            multiply(Rows { values, stride: input.stride }, pixels, product);
         }
     }
 }

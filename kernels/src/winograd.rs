@@ -6,7 +6,7 @@
 //! | operand | type | shape | layout |
 //! |---------|------|-------|--------|
 //! | x | f16, f32 | `[batch, height, width, c]` | pixels, `stride` values apart; 0 outside |
-//! | w | f16, f32 | `[3, 3, c, n]` | transformed and packed once by [`Kernel::pack`]: see [`Layout`] |
+//! | w | f16, f32 | `[3, 3, c, n]` | transformed and packed once by [`pack`]: see [`Layout`] |
 //! | bias, scale | f32 | `[n]` | see [`Epilogue`] |
 //! | residual, y | i8, f16, f32 | `[batch, height', width', n]` | pixels, `stride` values apart |
 //!
@@ -51,10 +51,11 @@ mod stages;
 pub use pick::pick;
 pub use scalar::convolve_plainly;
 
+use crate::features::Features;
 use crate::gemm::{Element, Epilogue, Output, Rows};
 use crate::kernel::{Identity, Kernel, Row};
 use half::f16;
-use points::Points;
+use points::{Four, Points, Six, Two};
 use std::array::from_fn;
 
 /// The most values of k that are summed one after the other in f16.
@@ -125,7 +126,7 @@ pub struct Weights<'a, E> {
 }
 
 impl<'a, E> Weights<'a, E> {
-    /// Weights that [`Kernel::pack`] packed, perhaps long ago and into a file.
+    /// Weights that [`pack`] packed, perhaps long ago and into a file.
     ///
     /// # Panics
     /// Where the slice has another length than the shape asks for.
@@ -133,6 +134,16 @@ impl<'a, E> Weights<'a, E> {
         let needed = layout.packed_length(channels_in, channels_out);
         assert_eq!(panels.len(), needed, "weights {channels_in} → {channels_out} in {layout:?}");
         Self { panels, layout, channels: [channels_in, channels_out] }
+    }
+
+    /// How they are packed.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Input and output channels.
+    pub fn channels(&self) -> [usize; 2] {
+        self.channels
     }
 }
 
@@ -184,7 +195,6 @@ pub struct WinogradRow<E: Value> {
     /// Tiles of a panel.
     pub(crate) mr: usize,
     pub(crate) error: Error,
-    pub(crate) weights: [fn(usize) -> [f64; 3]; 2],
     pub(crate) input: unsafe fn(&InputTile<E>),
     pub(crate) multiply: unsafe fn(&Panels<E>),
     pub(crate) finish: unsafe fn(&FinishTile<E>, to: *mut E, row: usize, column: usize),
@@ -353,6 +363,11 @@ impl<E: Value> Kernel<WinogradRow<E>>
 where
     WinogradRow<E>: Row,
 {
+    /// The version for weights that are packed so; none where this CPU has no such version.
+    pub fn with_layout(layout: Layout, features: Features) -> Option<Self> {
+        Self::supported(features).find(|kernel| kernel.layout() == layout)
+    }
+
     /// How the weights of this version are packed.
     pub fn layout(self) -> Layout {
         self.row().layout
@@ -368,7 +383,7 @@ where
         shape.batch * shape.size_out()[0].div_ceil(self.layout().tile[0])
     }
 
-    /// Transforms weights given as `at(u, v, input channel, output channel)` in f64, rounds them once, and packs them.
+    /// As [`pack`], for this version.
     ///
     /// # Panics
     /// Where `panels` is not as long as [`Layout::packed_length`] says.
@@ -379,29 +394,62 @@ where
         at: impl Fn(usize, usize, usize, usize) -> f32,
         panels: &mut [E],
     ) {
-        let layout = self.layout();
-        let length = layout.packed_length(channels_in, channels_out);
-        assert_eq!(panels.len(), length, "weights {channels_in} → {channels_out} in {layout:?}");
-        let Layout { tile: [down, across], nr, group } = layout;
-        let depth = channels_in.next_multiple_of(group);
-        panels.fill(E::ZERO);
-        for n in 0..channels_out {
-            let panel = &mut panels[n / nr * layout.panel_length(channels_in)..];
-            for k in 0..channels_in {
+        pack(self.layout(), channels_in, channels_out, at, panels);
+    }
+}
+
+/// The tiles that there are versions for, on one CPU or another.
+pub const TILES: [[usize; 2]; 5] = [[6, 6], [4, 6], [6, 4], [4, 4], [2, 2]];
+
+/// Transforms weights given as `at(u, v, input channel, output channel)` in f64, rounds them once, and packs them, for any machine's version.
+///
+/// # Panics
+/// Where `panels` is not as long as [`Layout::packed_length`] says, or the tile is none of [`TILES`].
+pub fn pack<E: Value>(
+    layout: Layout,
+    channels_in: usize,
+    channels_out: usize,
+    at: impl Fn(usize, usize, usize, usize) -> f32,
+    panels: &mut [E],
+) {
+    let length = layout.packed_length(channels_in, channels_out);
+    assert_eq!(panels.len(), length, "weights {channels_in} → {channels_out} in {layout:?}");
+    assert!(TILES.contains(&layout.tile), "no version has tiles of {:?}", layout.tile);
+    let Layout { tile: [rows, columns], nr, group } = layout;
+    let (down, across) = (transform(rows), transform(columns));
+    let depth = channels_in.next_multiple_of(group);
+    panels.fill(E::ZERO);
+    for (panel, first) in
+        panels.chunks_exact_mut(layout.panel_length(channels_in).max(1)).zip((0..).step_by(nr))
+    {
+        for k in 0..channels_in {
+            for n in first..channels_out.min(first + nr) {
                 let taps: [[f64; 3]; 3] = from_fn(|u| from_fn(|v| f64::from(at(u, v, k, n))));
-                for i in 0..down + 2 {
-                    let factors = self.row().weights[0](i);
+                for (i, &factors) in down.iter().take(rows + 2).enumerate() {
                     let row = from_fn(|v| combine(factors, from_fn(|u| taps[u][v])));
-                    for j in 0..across + 2 {
-                        let value = combine(self.row().weights[1](j), row);
-                        let product = i * (across + 2) + j;
-                        panel[(product * depth + k) * nr + n % nr] = E::nearest(value);
+                    for (j, &factors) in across.iter().take(columns + 2).enumerate() {
+                        let product = i * (columns + 2) + j;
+                        let to = (product * depth + k) * nr + n - first;
+                        panel[to] = E::nearest(combine(factors, row));
                     }
                 }
             }
         }
     }
 }
+
+/// The coefficients of the three taps in each product's weight, for a side of so many outputs; what lies beyond is 0.
+fn transform(outputs: usize) -> [[f64; 3]; MOST_INPUTS] {
+    let weights = match outputs {
+        2 => Two::weights,
+        4 => Four::weights,
+        _ => Six::weights,
+    };
+    from_fn(|product| if product < outputs + 2 { weights(product) } else { [0.0; 3] })
+}
+
+/// Inputs of a side of the largest tile.
+const MOST_INPUTS: usize = 8;
 
 fn combine(factors: [f64; 3], terms: [f64; 3]) -> f64 {
     factors.iter().zip(&terms).map(|(factor, term)| factor * term).sum()

@@ -378,6 +378,47 @@ fn a_short_image_is_refused() {
 }
 
 #[test]
+fn pixels_with_steps_of_their_own_give_the_bits_of_the_plain_loops() {
+    every_kernel::<GemmRow<i8>>(|kernel| {
+        for (channels, groups) in [(7, 1), (64, 1), (24, 3)] {
+            let geometry = Geometry { groups, ..Geometry::new([2, 5, 3, channels], 9 * groups, 1) };
+            let case = format!("{} at {geometry:?}", kernel.identity().name);
+            let mut values = Values::new(23);
+            let (a, b) = (values.i8(inputs(&geometry)), values.i8(weights(&geometry)));
+            let (n, pixels) = (geometry.channels_out, geometry.pixels());
+            let steps: Vec<f32> = values.f32(pixels).iter().map(|step| step.abs() + 0.01).collect();
+            let exact = direct(&geometry, |at, filter| i32::from(a[at]) * i32::from(b[filter]));
+            let scales = values.f32(n);
+            let epilogue = Epilogue { scales: Some(&scales), ..Epilogue::default() };
+            let mut expected = vec![0.0; pixels * n];
+            finish_plainly(
+                [pixels, n],
+                |row, column| exact[row * n + column] as f32,
+                |row| steps[row],
+                &epilogue,
+                &mut Output::F32 { values: &mut expected, stride: n },
+            );
+            let input = I8Rows::I8PerRow(Rows { values: &a, stride: channels }, &steps);
+            for ranges in [std::slice::from_ref(&(0..pixels)), &[0..7, 7..7, 7..pixels]] {
+                let got = convolve_i8(kernel, &geometry, input, &b, &epilogue, ranges);
+                assert_same(got.values(), &expected, &case);
+                got.check(&case);
+            }
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "a scale for each pixel")]
+fn steps_of_pixels_are_refused_where_taps_share_pixels() {
+    let kernel = Kernel::<GemmRow<i8>>::plain();
+    let geometry = Geometry::new([1, 3, 3, 2], 1, 3);
+    let input = I8Rows::I8PerRow(Rows { values: &[0; 18], stride: 2 }, &[1.0; 9]);
+    let ranges = std::slice::from_ref(&(0..1));
+    convolve_i8(kernel, &geometry, input, &[0; 18], &Epilogue::default(), ranges);
+}
+
+#[test]
 #[should_panic(expected = "a scale for each pixel")]
 fn a_scale_for_each_pixel_is_refused_where_taps_share_pixels() {
     let kernel = Kernel::<GemmRow<i8>>::plain();

@@ -238,6 +238,61 @@ fn rows_quantized_while_packing_equal_rows_quantized_before() {
     });
 }
 
+#[test]
+fn rows_with_steps_of_their_own_give_the_bits_of_the_plain_loops() {
+    every_kernel::<GemmRow<i8>>(|kernel| {
+        for shape @ [m, k, n] in SHAPES {
+            let mut values = Values::new(21);
+            let (a, b) = (values.i8(m * k), values.i8(k * n));
+            let steps: Vec<f32> = values.f32(m).iter().map(|step| step.abs() + 0.01).collect();
+            let (scales, bias) = (values.f32(n), values.f32(n));
+            let epilogue = Epilogue {
+                scales: Some(&scales),
+                bias: Some(&bias),
+                activation: Activation::Silu,
+                ..Epilogue::default()
+            };
+            let sums = exact_sums(shape, &a, &b, 0);
+            let mut expected = vec![0.0; m * n];
+            let sum = |row, column| sums[row * n + column] as f32;
+            let mut output = Output::F32 { values: &mut expected, stride: n };
+            finish_plainly([m, n], sum, |row| steps[row], &epilogue, &mut output);
+            let packed = packed_i8(kernel.layout(), shape, &b);
+            let weights = packed.weights();
+            let input = Guarded::holding(&a, 99, 1);
+            for cut in [0, m / 3] {
+                let ranges = [0..cut, cut..m];
+                let mut got = Guarded::new(m * n, f32::NAN, 1);
+                for range in ranges {
+                    let rows = part(Rows { values: input.values(), stride: k }, &range);
+                    let values = &mut got.slice()[range.start * n..range.end * n];
+                    let output = Output::F32 { values, stride: n };
+                    let product =
+                        Product { rows: range.len(), weights: &weights, epilogue, output };
+                    let mut scratch = scratch(kernel, range.len(), &weights);
+                    kernel.run(I8Rows::I8PerRow(rows, &steps[range]), product, &mut scratch);
+                }
+                let case = format!("{} at {shape:?}", kernel.identity().name);
+                assert_same(got.values(), &expected, &case);
+                got.check(&case);
+            }
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "steps of 2 rows, found 1")]
+fn a_row_without_a_step_is_refused() {
+    let kernel = Kernel::<GemmRow<i8>>::plain();
+    let packed = packed_i8(kernel.layout(), [2, 4, 4], &[0; 16]);
+    let mut got = [0.0; 8];
+    let output = Output::F32 { values: &mut got, stride: 4 };
+    let rows = I8Rows::I8PerRow(Rows { values: &[0; 8], stride: 4 }, &[1.0]);
+    let weights = packed.weights();
+    let product = Product { rows: 2, weights: &weights, epilogue: Epilogue::default(), output };
+    kernel.run(rows, product, &mut vec![0; 4096]);
+}
+
 /// All ways to finish, on a tile with edges; int8 sums, so that the results must be equal.
 #[test]
 fn every_epilogue_gives_the_bits_of_the_plain_one() {
@@ -547,6 +602,41 @@ fn long_f16_sums_do_not_overflow() {
         kernel.run(rows, product, &mut scratch);
         assert_same(&got, &vec![131072.0; m * n], kernel.identity().name);
     });
+}
+
+#[test]
+fn packed_weights_stand_where_the_layout_says() {
+    for (nr, kr) in [(1, 1), (4, 16), (8, 8), (16, 2), (32, 4), (3, 5)] {
+        let layout = Layout { nr, kr };
+        for (segments, depth, n) in [(1, 1, 1), (1, 33, 17), (9, 7, 40), (3, 16, 32), (2, 0, 5)] {
+            let mut values = Values::new((nr * depth + n) as u64);
+            let b = values.i8(segments * depth * n);
+            let at = |segment, k, column| b[(segment * depth + k) * n + column];
+            let mut panels = vec![99; layout.packed_length(segments, depth, n)];
+            pack_weights(layout, segments, depth, n, at, &mut panels);
+            let mut expected = vec![0; panels.len()];
+            let segment_steps = layout.segment_steps(depth);
+            for (segment, k, column) in (0..segments * depth * n)
+                .map(|index| (index / n / depth, index / n % depth, index % n))
+            {
+                let step = segment * segment_steps + k / kr;
+                let panel = column / nr * segments * segment_steps;
+                expected[((panel + step) * nr + column % nr) * kr + k % kr] =
+                    at(segment, k, column);
+            }
+            let case = format!("{layout:?}, {segments} × {depth}, {n}");
+            assert_same(&panels, &expected, &case);
+            let mut sums = vec![-1; n.next_multiple_of(nr)];
+            column_sums(layout, segments, depth, n, &panels, &mut sums);
+            let expected: Vec<i32> = (0..sums.len())
+                .map(|column| {
+                    let rows = (0..segments * depth).filter(|_| column < n);
+                    rows.map(|row| i32::from(b[row * n + column])).sum()
+                })
+                .collect();
+            assert_same(&sums, &expected, &case);
+        }
+    }
 }
 
 #[test]

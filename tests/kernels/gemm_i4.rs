@@ -134,9 +134,11 @@ fn every_version_gives_the_bits_of_the_plain_loops() {
             let tensor = Quantization { scale: 0.01, zero_point: -9 };
             let symmetric = Quantization { scale: 0.02, zero_point: 0 };
             let rows = Rows { values: &halves[..], stride: k };
+            let steps: Vec<f32> = values.f32(m).iter().map(|step| step.abs() + 0.01).collect();
             for (index, a) in [
                 I8Rows::I8(Rows { values: bytes.values(), stride: k }, tensor),
                 I8Rows::I8(Rows { values: bytes.values(), stride: k }, symmetric),
+                I8Rows::I8PerRow(Rows { values: bytes.values(), stride: k }, &steps),
                 I8Rows::F16(rows, Precision::Tensor(tensor)),
                 I8Rows::F16(rows, Precision::Row),
                 I8Rows::F32(Rows { values: &floats, stride: k }, Precision::Tensor(tensor)),
@@ -148,14 +150,17 @@ fn every_version_gives_the_bits_of_the_plain_loops() {
                 let case = format!(
                     "{} at {shape:?}, {}",
                     kernel.identity().name,
-                    ["i8", "i8 symmetric", "f16", "f16 by row", "f32", "f32 by row"][index]
+                    ["i8", "i8 symmetric", "i8 by row", "f16", "f16 by row", "f32", "f32 by row"]
+                        [index]
                 );
                 let precision = match a {
                     I8Rows::I8(_, quantization) => Precision::Tensor(quantization),
+                    I8Rows::I8PerRow(..) => Precision::Row,
                     I8Rows::F16(_, precision) | I8Rows::F32(_, precision) => precision,
                 };
                 let scale = |row: usize| match precision {
                     Precision::Tensor(quantization) => quantization.scale,
+                    Precision::Row if matches!(a, I8Rows::I8PerRow(..)) => steps[row],
                     Precision::Row => row_scale(
                         floats[row * k..][..k]
                             .iter()
@@ -166,7 +171,7 @@ fn every_version_gives_the_bits_of_the_plain_loops() {
                     Precision::Tensor(quantization) => quantization.zero_point,
                     Precision::Row => 0,
                 };
-                let quantized: Vec<i8> = if matches!(a, I8Rows::I8(..)) {
+                let quantized: Vec<i8> = if matches!(a, I8Rows::I8(..) | I8Rows::I8PerRow(..)) {
                     bytes.values().to_vec()
                 } else {
                     let each = floats.iter().enumerate();

@@ -77,6 +77,7 @@ fn int8_rows_give_the_bits_of_the_plain_multiply() {
             let tensor = Quantization { scale: 0.01, zero_point: -7 };
             for a in [
                 I8Rows::I8(Rows { values: bytes.values(), stride: k }, tensor),
+                I8Rows::I8PerRow(Rows { values: bytes.values(), stride: k }, &[0.03]),
                 I8Rows::F16(Rows { values: &halves, stride: k }, Precision::Tensor(tensor)),
                 I8Rows::F16(Rows { values: &halves, stride: k }, Precision::Row),
                 I8Rows::F32(Rows { values: &floats, stride: k }, Precision::Tensor(tensor)),

@@ -146,6 +146,50 @@ fn int8_is_exact_from_every_type_in_any_ranges_to_spread_pixels() {
     });
 }
 
+#[test]
+fn pixels_with_steps_of_their_own_give_the_bits_of_the_plain_loops() {
+    every_kernel::<GemmRow<i8>>(|kernel| {
+        for geometry in geometries() {
+            let case = format!("{} at {geometry:?}", kernel.identity().name);
+            let mut values = Values::new(49);
+            let (n, [height, width]) = (geometry.channels_out, geometry.kernel);
+            let rows = geometry.batch * geometry.height;
+            let pixels = geometry.pixels(rows);
+            let (a, b) = (values.i8(inputs(&geometry)), values.i8(weights(&geometry)));
+            let steps = values.f32(rows * geometry.width);
+            let exact = direct(&geometry, |at, filter| i32::from(a[at]) * i32::from(b[filter]));
+            let line = geometry.width * width;
+            let source =
+                |pixel: usize| pixel / line / height * geometry.width + pixel % line / width;
+            let mut expected = vec![f32::NAN; pixels * n];
+            finish_plainly(
+                [pixels, n],
+                |row, column| exact[row * n + column] as f32,
+                |row| steps[source(row)],
+                &Epilogue::default(),
+                &mut Output::F32 { values: &mut expected, stride: n },
+            );
+            let panels = packed(kernel, &geometry, &b);
+            let mut sums =
+                vec![0; TransposedFilters::<i8>::sums_length(&geometry, kernel.layout())];
+            transposed_sums(&geometry, kernel.layout(), &panels, &mut sums);
+            let filters = TransposedFilters::new(&geometry, kernel.layout(), &panels, &sums);
+            let mut scratch = vec![0xa5; kernel.transposed_scratch_bytes(&filters)];
+            let input = I8Rows::I8PerRow(Rows { values: &a, stride: geometry.channels }, &steps);
+            let mut got = Guarded::new(pixels * n, f32::NAN, 1);
+            for range in [0..rows / 2, rows / 2..rows] {
+                let part = geometry.pixels(range.start) * n..geometry.pixels(range.end) * n;
+                let output = Output::F32 { values: &mut got.slice()[part], stride: n };
+                let epilogue = Epilogue::default();
+                let what = Transposed { filters: &filters, rows: range, epilogue, output };
+                kernel.convolve_transposed(input, what, &mut scratch);
+            }
+            assert_same(got.values(), &expected, &case);
+            got.check(&case);
+        }
+    });
+}
+
 fn floats<E: Element>(
     random: impl Fn(&mut Values, usize) -> Vec<E>,
     wide: impl Fn(&E) -> f64,

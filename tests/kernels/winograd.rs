@@ -8,7 +8,9 @@ use kernels::features::Features;
 use kernels::gemm::{Epilogue, Output, Residual, Rows, finish_plainly};
 use kernels::kernel::{Kernel, Row};
 use kernels::math::Activation;
-use kernels::winograd::{Convolution, Shape, Value, Weights, WinogradRow, convolve_plainly, pick};
+use kernels::winograd::{
+    self, Convolution, Layout, Shape, TILES, Value, Weights, WinogradRow, convolve_plainly, pick,
+};
 
 /// Operands of a type, and what they are as floats.
 trait Drawn: Value {
@@ -408,4 +410,41 @@ fn the_pick_keeps_the_limit() {
         assert!(kernel.error().mean <= limit);
     }
     assert!(pick::<f32>(features, &sizes, 1e-5).is_some());
+}
+
+#[test]
+fn weights_for_any_machine_are_those_of_one_lane_in_another_order() {
+    let [channels_in, channels_out] = [11, 21];
+    let weights = Values::new(31).f32(9 * channels_in * channels_out);
+    let at = |u, v, k, n| weights[((u * 3 + v) * channels_in + k) * channels_out + n];
+    for tile in TILES {
+        let plain = Layout { tile, nr: 1, group: 1 };
+        let mut expected = vec![f32::NAN; plain.packed_length(channels_in, channels_out)];
+        winograd::pack(plain, channels_in, channels_out, at, &mut expected);
+        for (nr, group) in [(8, 4), (16, 8), (32, 16)] {
+            let layout = Layout { tile, nr, group };
+            let mut packed = vec![f32::NAN; layout.packed_length(channels_in, channels_out)];
+            winograd::pack(layout, channels_in, channels_out, at, &mut packed);
+            let (products, depth) = (layout.products(), channels_in.next_multiple_of(group));
+            for (index, &value) in packed.iter().enumerate() {
+                let (n, k) =
+                    (index / (products * depth * nr) * nr + index % nr, index / nr % depth);
+                let product = index / (depth * nr) % products;
+                let missing = k >= channels_in || n >= channels_out;
+                let expected = if missing {
+                    0.0
+                } else {
+                    expected[(n * products + product) * channels_in + k]
+                };
+                assert_eq!(value, expected, "{layout:?}, product {product}, {k} → {n}");
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "no version has tiles of [3, 2]")]
+fn weights_for_a_tile_that_no_version_has_are_refused() {
+    let layout = Layout { tile: [3, 2], nr: 1, group: 1 };
+    winograd::pack(layout, 1, 1, |_, _, _, _| 1.0_f32, &mut [0.0_f32; 20]);
 }

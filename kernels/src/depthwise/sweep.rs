@@ -118,17 +118,17 @@ unsafe fn prepare<V: Engine>(job: &mut Job<V::Element>, in_registers: bool) {
 }
 
 /// A tile of output pixels: its first row, counted through the batch, and what that is in its image.
-struct Place {
+pub(super) struct Place {
     /// Width and height of an output image.
     out: [usize; 2],
     row: usize,
-    image: usize,
-    y: usize,
-    x: usize,
+    pub image: usize,
+    pub y: usize,
+    pub x: usize,
 }
 
 /// Tiles of `rows × columns` output pixels that cover the range; those at its ends hold other pixels, too.
-fn places(
+pub(super) fn places(
     geometry: &Geometry,
     pixels: Range<usize>,
     rows: usize,
@@ -158,7 +158,7 @@ fn places(
 
 impl Place {
     /// Which pixel of the range stands `below` and `right` of the first, if any does.
-    fn pixel<E: Element>(&self, job: &Job<E>, below: usize, right: usize) -> Option<usize> {
+    pub fn pixel<E: Element>(&self, job: &Job<E>, below: usize, right: usize) -> Option<usize> {
         let [width, height] = self.out;
         let pixel = (self.row + below) * width + self.x + right;
         let exists = self.y + below < height && self.x + right < width;
@@ -168,7 +168,7 @@ impl Place {
 
 /// The pixel of the input that lies `ky` below and `kx` right of an output pixel's first tap, or what stands for it outside.
 #[inline(always)]
-fn input_pixel<E: Element>(job: &Job<E>, image: usize, y: usize, x: usize) -> *const E {
+pub(super) fn input_pixel<E: Element>(job: &Job<E>, image: usize, y: usize, x: usize) -> *const E {
     let Geometry { height, width, padding: [top, left, ..], .. } = *job.geometry;
     let (y, x) = (y.wrapping_sub(top), x.wrapping_sub(left));
     if y >= height || x >= width {
@@ -331,7 +331,7 @@ unsafe fn tile<
 
 /// Finishes the pixels of a tile that lie in the range from their sums in memory.
 #[inline(always)]
-unsafe fn finish_tile<V: Engine>(
+pub(super) unsafe fn finish_tile<V: Engine>(
     job: &mut Job<V::Element>,
     place: &Place,
     rows: usize,

@@ -5,10 +5,11 @@
 
 use super::epilogue::Target;
 use super::x86::{Floats, Pairs, QuantizedPairs, Steps, Widened, greatest, interleave};
-use super::{Finish, GemmRow, I8Packing, Layout, epilogue};
+use super::{Finish, GemmRow, I8Packing, epilogue};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
 use crate::lanes::Avx2;
+use crate::layouts;
 use half::f16;
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
@@ -29,7 +30,7 @@ const fn identity(name: &'static str, element: &'static str, tile: &'static str)
 
 pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
     identity: identity("gemm_i8_6x16x2_avx2", "i8", "6x16x2"),
-    layout: Layout { nr: NR, kr: 2 },
+    layout: layouts::gemm_i8(Isa::Avx2),
     mr: MR,
     widening: 2,
     steps: 512,
@@ -48,7 +49,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
 
 pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
     identity: identity("gemm_f16_6x16x1_avx2", "f16", "6x16x1"),
-    layout: Layout { nr: NR, kr: 1 },
+    layout: layouts::gemm_f16(Isa::Avx2),
     mr: MR,
     widening: 2,
     steps: 1024,
@@ -60,7 +61,7 @@ pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
 
 pub(super) const GEMM_F32: GemmRow<f32> = GemmRow {
     identity: identity("gemm_f32_6x16x1_avx2", "f32", "6x16x1"),
-    layout: Layout { nr: NR, kr: 1 },
+    layout: layouts::gemm_f32(Isa::Avx2),
     mr: MR,
     widening: 1,
     steps: 1024,

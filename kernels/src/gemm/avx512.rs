@@ -2,10 +2,11 @@
 
 use super::epilogue::Target;
 use super::x86::{Floats, Widened, greatest, interleave};
-use super::{Finish, GemmRow, Layout, epilogue};
+use super::{Finish, GemmRow, epilogue};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
 use crate::lanes::Avx512;
+use crate::layouts;
 use half::f16;
 use std::arch::x86_64::*;
 
@@ -25,7 +26,7 @@ const fn identity(name: &'static str, element: &'static str) -> Identity {
 
 pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
     identity: identity("gemm_f16_12x32x1_avx512", "f16"),
-    layout: Layout { nr: NR, kr: 1 },
+    layout: layouts::gemm_f16(Isa::Avx512),
     mr: MR,
     widening: 2,
     steps: 1024,
@@ -37,7 +38,7 @@ pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
 
 pub(super) const GEMM_F32: GemmRow<f32> = GemmRow {
     identity: identity("gemm_f32_12x32x1_avx512", "f32"),
-    layout: Layout { nr: NR, kr: 1 },
+    layout: layouts::gemm_f32(Isa::Avx512),
     mr: MR,
     widening: 1,
     steps: 1024,

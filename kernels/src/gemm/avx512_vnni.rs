@@ -2,10 +2,11 @@
 
 use super::avx512::{MR, NR, greatest_f16, greatest_f32};
 use super::x86::{Fours, Steps, WideQuantizedFours, interleave};
-use super::{Finish, GemmRow, I8Packing, Layout, epilogue};
+use super::{Finish, GemmRow, I8Packing, epilogue};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
 use crate::lanes::Avx512;
+use crate::layouts;
 use half::f16;
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
@@ -19,7 +20,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
         needs: &[Isa::Avx512Vnni],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: NR, kr: 4 },
+    layout: layouts::gemm_i8(Isa::Avx512Vnni),
     mr: MR,
     widening: 1,
     steps: 1024,

@@ -2,15 +2,15 @@
 
 use super::avx2::{finish_i32, fused_i32, greatest_f16, greatest_f32, store_i32};
 use super::x86::{Fours, QuantizedFours, Steps, interleave};
-use super::{Finish, GemmRow, I8Packing, Layout};
+use super::{Finish, GemmRow, I8Packing};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
+use crate::layouts;
 use half::f16;
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
 const MR: usize = 6;
-const NR: usize = 16;
 const KR: usize = 4;
 
 pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
@@ -22,7 +22,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
         needs: &[Isa::AvxVnni],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: NR, kr: KR },
+    layout: layouts::gemm_i8(Isa::AvxVnni),
     mr: MR,
     widening: 1,
     steps: 1024,

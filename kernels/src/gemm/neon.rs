@@ -10,10 +10,11 @@ pub(super) use tile::{
     Integers, Panels, Products, Singles, SmallIntegers, Tile, fused, store_f32, store_i32,
 };
 
-use super::{Finish, GemmRow, I8Packing, Layout, epilogue};
+use super::{Finish, GemmRow, I8Packing, epilogue};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
 use crate::lanes::Neon;
+use crate::layouts;
 use half::f16;
 use std::arch::aarch64::*;
 use std::arch::asm;
@@ -27,7 +28,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
         needs: &[Isa::Neon],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 4, kr: 16 },
+    layout: layouts::gemm_i8(Isa::Neon),
     mr: 4,
     widening: 1,
     steps: usize::MAX,
@@ -46,7 +47,7 @@ pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
         needs: &[Isa::Neon],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 8, kr: 1 },
+    layout: layouts::gemm_f16(Isa::Neon),
     mr: 12,
     widening: 2,
     steps: 512,
@@ -65,7 +66,7 @@ pub(super) const GEMM_F32: GemmRow<f32> = GemmRow {
         needs: &[Isa::Neon],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 8, kr: 1 },
+    layout: layouts::gemm_f32(Isa::Neon),
     mr: 12,
     widening: 1,
     steps: 512,

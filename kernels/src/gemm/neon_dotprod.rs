@@ -8,10 +8,11 @@ use super::neon::{
     Accumulators, Integers, Panels, Products, SmallIntegers, Tile, begun, from_f16_clamped, fused,
     i8_packing, outer, store_i32, twelve_by_eight, with_sums, zeros,
 };
-use super::{Finish, GemmRow, I8Packing, Layout, epilogue};
+use super::{Finish, GemmRow, I8Packing, epilogue};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
 use crate::lanes::Neon;
+use crate::layouts;
 use std::arch::aarch64::int32x4_t;
 use std::arch::asm;
 
@@ -24,7 +25,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
         needs: &[Isa::NeonDotprod],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 8, kr: 4 },
+    layout: layouts::gemm_i8(Isa::NeonDotprod),
     mr: 12,
     widening: 1,
     steps: usize::MAX,

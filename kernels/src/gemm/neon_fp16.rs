@@ -2,10 +2,11 @@
 
 use super::epilogue::{Source, Target};
 use super::neon::{Accumulators, Panels, outer, with_sums, zeros};
-use super::{F16_BLOCK, Finish, GemmRow, Layout, epilogue};
+use super::{F16_BLOCK, Finish, GemmRow, epilogue};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
 use crate::lanes::Neon;
+use crate::layouts;
 use crate::math::Activation;
 use half::f16;
 use std::arch::aarch64::*;
@@ -20,7 +21,7 @@ pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
         needs: &[Isa::NeonFp16],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 16, kr: 1 },
+    layout: layouts::gemm_f16(Isa::NeonFp16),
     mr: 12,
     widening: 1,
     steps: F16_BLOCK,

@@ -4,10 +4,11 @@ use super::neon::{
     Accumulators, Integers, Panels, Products, SmallIntegers, Tile, begun, fused, i8_packing,
     store_i32, with_sums, zeros,
 };
-use super::{Finish, GemmRow, Layout, epilogue};
+use super::{Finish, GemmRow, epilogue};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
 use crate::lanes::Neon;
+use crate::layouts;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -20,7 +21,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
         needs: &[Isa::NeonI8mm],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 8, kr: 8 },
+    layout: layouts::gemm_i8(Isa::NeonI8mm),
     mr: 12,
     widening: 1,
     steps: usize::MAX,

@@ -1,8 +1,9 @@
 //! The specification: plain loops over unpacked operands ([`finish_plainly`]), and the plain rows of the tables.
 
-use super::{Epilogue, GemmRow, I8Packing, Layout, Output, Residual, epilogue};
+use super::{Epilogue, GemmRow, I8Packing, Output, Residual, epilogue};
 use crate::features::Schedule;
 use crate::kernel::Identity;
+use crate::layouts;
 use half::f16;
 
 const fn identity(name: &'static str, element: &'static str) -> Identity {
@@ -18,7 +19,7 @@ const fn identity(name: &'static str, element: &'static str) -> Identity {
 
 pub(crate) const GEMM_I8: GemmRow<i8> = GemmRow {
     identity: identity("gemm_i8_1x1x1_scalar", "i8"),
-    layout: Layout { nr: 1, kr: 1 },
+    layout: layouts::PLAIN,
     mr: 1,
     widening: 1,
     steps: usize::MAX,
@@ -37,7 +38,7 @@ pub(crate) const GEMM_I8: GemmRow<i8> = GemmRow {
 
 pub(crate) const GEMM_F16: GemmRow<f16> = GemmRow {
     identity: identity("gemm_f16_1x1x1_scalar", "f16"),
-    layout: Layout { nr: 1, kr: 1 },
+    layout: layouts::PLAIN,
     mr: 1,
     widening: 1,
     steps: usize::MAX,
@@ -49,7 +50,7 @@ pub(crate) const GEMM_F16: GemmRow<f16> = GemmRow {
 
 pub(crate) const GEMM_F32: GemmRow<f32> = GemmRow {
     identity: identity("gemm_f32_1x1x1_scalar", "f32"),
-    layout: Layout { nr: 1, kr: 1 },
+    layout: layouts::PLAIN,
     mr: 1,
     widening: 1,
     steps: usize::MAX,

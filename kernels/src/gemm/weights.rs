@@ -144,13 +144,23 @@ pub fn pack_weights<E: Element>(
         "packed weights [{segments} × {depth}, {n}]"
     );
     let Layout { nr, kr } = layout;
-    let steps = layout.segment_steps(depth);
-    for (index, value) in panels.iter_mut().enumerate() {
-        let (within, column, step) =
-            (index % kr, index / kr % nr, index / (kr * nr) % (segments * steps));
-        let (k, column) =
-            (step % steps * kr + within, index / (kr * nr * segments * steps) * nr + column);
-        *value = if k < depth && column < n { at(step / steps, k, column) } else { E::ZERO };
+    let segment_length = layout.segment_steps(depth) * nr * kr;
+    let all = panels.chunks_exact_mut((segments * segment_length).max(1));
+    for (panel, first) in all.zip((0..n).step_by(nr)) {
+        let columns = nr.min(n - first);
+        for (segment, panel) in panel.chunks_exact_mut(segment_length.max(1)).enumerate() {
+            for (step, k) in panel.chunks_exact_mut(nr * kr).zip((0..depth).step_by(kr)) {
+                let values = kr.min(depth - k);
+                if values < kr || columns < nr {
+                    step.fill(E::ZERO);
+                }
+                for (column, step) in step.chunks_exact_mut(kr).take(columns).enumerate() {
+                    for (within, value) in step[..values].iter_mut().enumerate() {
+                        *value = at(segment, k + within, first + column);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -174,8 +184,8 @@ pub fn column_sums(
     assert_eq!(sums.len(), n.next_multiple_of(layout.nr), "column sums of {n} columns");
     let Layout { nr, kr } = layout;
     let length = segments * layout.segment_steps(depth) * nr * kr;
+    sums.fill(0);
     for (panel, sums) in panels.chunks_exact(length.max(1)).zip(sums.chunks_exact_mut(nr)) {
-        sums.fill(0);
         for step in panel.chunks_exact(nr * kr) {
             for (sum, values) in sums.iter_mut().zip(step.chunks_exact(kr)) {
                 *sum += values.iter().map(|&value| i32::from(value)).sum::<i32>();

@@ -2,10 +2,11 @@
 
 use super::{GROUP, GemmI4Row};
 use crate::features::{Isa, Schedule};
-use crate::gemm::{Finish, I8Packing, Layout, epilogue};
+use crate::gemm::{Finish, I8Packing, epilogue};
 use crate::gemv::row::{bytes, greatest, quantized, widened};
 use crate::kernel::Identity;
 use crate::lanes::Avx2;
+use crate::layouts;
 use half::f16;
 use std::arch::x86_64::*;
 
@@ -18,7 +19,7 @@ pub(super) const GEMM_I4: GemmI4Row = GemmI4Row {
         needs: &[Isa::Avx2],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 16, kr: 4 },
+    layout: layouts::gemm_i4(Isa::Avx2),
     mr: 4,
     multiply,
     multiply_one,

@@ -3,8 +3,9 @@
 use super::avx2::{PACKING, finish, widen};
 use super::{GROUP, GemmI4Row};
 use crate::features::{Isa, Schedule};
-use crate::gemm::Layout;
+
 use crate::kernel::Identity;
+use crate::layouts;
 use std::arch::x86_64::*;
 
 pub(super) const GEMM_I4: GemmI4Row = GemmI4Row {
@@ -16,7 +17,7 @@ pub(super) const GEMM_I4: GemmI4Row = GemmI4Row {
         needs: &[Isa::AvxVnni],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 16, kr: 4 },
+    layout: layouts::gemm_i4(Isa::AvxVnni),
     mr: 4,
     multiply,
     multiply_one,

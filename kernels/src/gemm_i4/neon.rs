@@ -2,10 +2,11 @@
 
 use super::{GROUP, GemmI4Row};
 use crate::features::{Isa, Schedule};
-use crate::gemm::{I8Packing, Layout, epilogue};
+use crate::gemm::{I8Packing, epilogue};
 use crate::gemv::row::{bytes, greatest, quantized, widened};
 use crate::kernel::Identity;
 use crate::lanes::Neon;
+use crate::layouts;
 use half::f16;
 use std::arch::aarch64::*;
 
@@ -18,7 +19,7 @@ pub(super) const GEMM_I4: GemmI4Row = GemmI4Row {
         needs: &[Isa::Neon],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 4, kr: 16 },
+    layout: layouts::gemm_i4(Isa::Neon),
     mr: 4,
     multiply,
     multiply_one,

@@ -3,11 +3,12 @@
 use super::neon::PACKING;
 use super::{GROUP, GemmI4Row};
 use crate::features::{Isa, Schedule};
-use crate::gemm::{Layout, epilogue};
+use crate::gemm::epilogue;
 use crate::gemv::neon_dotprod::sdot;
 use crate::gemv::row::widened;
 use crate::kernel::Identity;
 use crate::lanes::Neon;
+use crate::layouts;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -22,7 +23,7 @@ pub(super) const GEMM_I4: GemmI4Row = GemmI4Row {
         needs: &[Isa::NeonI8mm],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 8, kr: 8 },
+    layout: layouts::gemm_i4(Isa::NeonI8mm),
     mr: MR,
     multiply,
     multiply_one,

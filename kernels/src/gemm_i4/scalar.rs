@@ -3,10 +3,11 @@
 use super::{GROUP, GemmI4Row};
 use crate::features::Schedule;
 use crate::gemm::I8Packing;
-use crate::gemm::{Layout, epilogue, scalar};
+use crate::gemm::{epilogue, scalar};
 use crate::gemv::row::widened;
 use crate::gemv::row::{bytes, quantized};
 use crate::kernel::Identity;
+use crate::layouts;
 use half::f16;
 
 pub(super) const GEMM_I4: GemmI4Row = GemmI4Row {
@@ -18,7 +19,7 @@ pub(super) const GEMM_I4: GemmI4Row = GemmI4Row {
         needs: &[],
         schedule: Schedule::OutOfOrder,
     },
-    layout: Layout { nr: 1, kr: 1 },
+    layout: layouts::PLAIN,
     mr: 1,
     multiply,
     multiply_one: multiply,

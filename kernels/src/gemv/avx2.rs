@@ -4,15 +4,16 @@ use super::GemvRow;
 use super::row::{bytes, copied, greatest, quantized, sums, version, widened};
 use crate::features::Isa;
 use crate::gemm::epilogue::finish;
-use crate::gemm::{Finish, I8Packing, Layout};
+use crate::gemm::{Finish, I8Packing};
 use crate::lanes::Avx2;
+use crate::layouts;
 use half::f16;
 use std::arch::x86_64::*;
 
 pub(super) const GEMV_I8: GemvRow<i8> = version(
     ["gemv_i8_1x16x2_avx2", "i8", "1x16x2"],
     &[Isa::Avx2],
-    Layout { nr: 16, kr: 2 },
+    layouts::gemm_i8(Isa::Avx2),
     1,
     multiply_i8,
     I8Packing {
@@ -29,7 +30,7 @@ pub(super) const GEMV_I8: GemvRow<i8> = version(
 pub(super) const GEMV_F16: GemvRow<f16> = version(
     ["gemv_f16_1x16x1_avx2", "f16", "1x16x1"],
     &[Isa::Avx2],
-    Layout { nr: 16, kr: 1 },
+    layouts::gemm_f16(Isa::Avx2),
     2,
     multiply_f16,
     pack_f16,
@@ -39,7 +40,7 @@ pub(super) const GEMV_F16: GemvRow<f16> = version(
 pub(super) const GEMV_F32: GemvRow<f32> = version(
     ["gemv_f32_1x16x1_avx2", "f32", "1x16x1"],
     &[Isa::Avx2],
-    Layout { nr: 16, kr: 1 },
+    layouts::gemm_f32(Isa::Avx2),
     1,
     multiply_f32,
     copied::<f32, 1>,

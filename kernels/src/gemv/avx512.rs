@@ -3,16 +3,17 @@
 use super::GemvRow;
 use super::row::{copied, greatest, sums, version, widened};
 use crate::features::Isa;
+use crate::gemm::Finish;
 use crate::gemm::epilogue::finish;
-use crate::gemm::{Finish, Layout};
 use crate::lanes::Avx512;
+use crate::layouts;
 use half::f16;
 use std::arch::x86_64::*;
 
 pub(super) const GEMV_F16: GemvRow<f16> = version(
     ["gemv_f16_1x32x1_avx512", "f16", "1x32x1"],
     &[Isa::Avx512],
-    Layout { nr: 32, kr: 1 },
+    layouts::gemm_f16(Isa::Avx512),
     2,
     multiply_f16,
     pack_f16,
@@ -22,7 +23,7 @@ pub(super) const GEMV_F16: GemvRow<f16> = version(
 pub(super) const GEMV_F32: GemvRow<f32> = version(
     ["gemv_f32_1x32x1_avx512", "f32", "1x32x1"],
     &[Isa::Avx512],
-    Layout { nr: 32, kr: 1 },
+    layouts::gemm_f32(Isa::Avx512),
     1,
     multiply_f32,
     copied::<f32, 1>,

@@ -5,15 +5,16 @@ use super::avx512::{greatest_f16, greatest_f32};
 use super::row::{bytes, quantized, sums, version};
 use crate::features::Isa;
 use crate::gemm::epilogue::finish;
-use crate::gemm::{Finish, I8Packing, Layout};
+use crate::gemm::{Finish, I8Packing};
 use crate::lanes::Avx512;
+use crate::layouts;
 use half::f16;
 use std::arch::x86_64::*;
 
 pub(super) const GEMV_I8: GemvRow<i8> = version(
     ["gemv_i8_1x32x4_avx512_vnni", "i8", "1x32x4"],
     &[Isa::Avx512Vnni],
-    Layout { nr: 32, kr: 4 },
+    layouts::gemm_i8(Isa::Avx512Vnni),
     1,
     multiply,
     I8Packing {

@@ -4,15 +4,16 @@ use super::GemvRow;
 use super::avx2::{finish_i32, greatest_f16, greatest_f32, store_i32};
 use super::row::{bytes, quantized, sums, version};
 use crate::features::Isa;
-use crate::gemm::{I8Packing, Layout};
+use crate::gemm::I8Packing;
 use crate::lanes::Avx2;
+use crate::layouts;
 use half::f16;
 use std::arch::x86_64::*;
 
 pub(super) const GEMV_I8: GemvRow<i8> = version(
     ["gemv_i8_1x16x4_avx_vnni", "i8", "1x16x4"],
     &[Isa::AvxVnni],
-    Layout { nr: 16, kr: 4 },
+    layouts::gemm_i8(Isa::AvxVnni),
     1,
     multiply,
     I8Packing {

@@ -3,16 +3,17 @@
 use super::GemvRow;
 use super::row::{bytes, copied, greatest, quantized, sums, version, widened};
 use crate::features::Isa;
+use crate::gemm::I8Packing;
 use crate::gemm::epilogue::finish;
-use crate::gemm::{I8Packing, Layout};
 use crate::lanes::Neon;
+use crate::layouts;
 use half::f16;
 use std::arch::aarch64::*;
 
 pub(super) const GEMV_I8: GemvRow<i8> = version(
     ["gemv_i8_1x4x16_neon", "i8", "1x4x16"],
     &[Isa::Neon],
-    Layout { nr: 4, kr: 16 },
+    layouts::gemm_i8(Isa::Neon),
     1,
     multiply_i8,
     packing::<16>(),
@@ -22,7 +23,7 @@ pub(super) const GEMV_I8: GemvRow<i8> = version(
 pub(super) const GEMV_F16: GemvRow<f16> = version(
     ["gemv_f16_1x8x1_neon", "f16", "1x8x1"],
     &[Isa::Neon],
-    Layout { nr: 8, kr: 1 },
+    layouts::gemm_f16(Isa::Neon),
     2,
     multiply_f16,
     widened::<Neon>,
@@ -32,7 +33,7 @@ pub(super) const GEMV_F16: GemvRow<f16> = version(
 pub(super) const GEMV_F32: GemvRow<f32> = version(
     ["gemv_f32_1x8x1_neon", "f32", "1x8x1"],
     &[Isa::Neon],
-    Layout { nr: 8, kr: 1 },
+    layouts::gemm_f32(Isa::Neon),
     1,
     multiply_f32,
     copied::<f32, 1>,

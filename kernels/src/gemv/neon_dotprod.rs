@@ -4,16 +4,17 @@ use super::GemvRow;
 use super::neon::{packing, store_i32};
 use super::row::{sums, version};
 use crate::features::Isa;
-use crate::gemm::Layout;
+
 use crate::gemm::epilogue::finish;
 use crate::lanes::Neon;
+use crate::layouts;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
 pub(super) const GEMV_I8_FOURS: GemvRow<i8> = version(
     ["gemv_i8_1x8x4_neon_dotprod", "i8", "1x8x4"],
     &[Isa::NeonDotprod],
-    Layout { nr: 8, kr: 4 },
+    layouts::gemm_i8(Isa::NeonDotprod),
     1,
     multiply_fours,
     packing::<4>(),
@@ -23,7 +24,7 @@ pub(super) const GEMV_I8_FOURS: GemvRow<i8> = version(
 pub(super) const GEMV_I8_EIGHTS: GemvRow<i8> = version(
     ["gemv_i8_1x8x8_neon_dotprod", "i8", "1x8x8"],
     &[Isa::NeonDotprod],
-    Layout { nr: 8, kr: 8 },
+    layouts::gemm_i8(Isa::NeonI8mm),
     1,
     multiply_eights,
     packing::<8>(),

@@ -5,8 +5,9 @@ use super::neon::store_f32;
 use super::row::{copied, sums, version};
 use crate::features::Isa;
 use crate::gemm::epilogue::finish;
-use crate::gemm::{F16_BLOCK, GemmRow, Layout};
+use crate::gemm::{F16_BLOCK, GemmRow};
 use crate::lanes::Neon;
+use crate::layouts;
 use half::f16;
 use std::arch::aarch64::*;
 
@@ -15,7 +16,7 @@ pub(super) const GEMV_F16: GemvRow<f16> = GemvRow(GemmRow { steps: F16_BLOCK, ..
 const VERSION: GemvRow<f16> = version(
     ["gemv_f16_1x16x1_neon_fp16", "f16", "1x16x1"],
     &[Isa::NeonFp16],
-    Layout { nr: 16, kr: 1 },
+    layouts::gemm_f16(Isa::NeonFp16),
     1,
     multiply,
     copied::<f16, 1>,

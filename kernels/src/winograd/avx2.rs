@@ -1,12 +1,13 @@
 use super::points::{Four, Points, Six, Two};
 use super::stages::Stored;
 use super::{
-    FinishTile, InputTile, Layout, Panels, Sums, Value, WinogradRow, element, error, stages, tile,
+    FinishTile, InputTile, Panels, Sums, Value, WinogradRow, element, error, stages, tile,
 };
 use crate::features::{Isa, Schedule};
 use crate::gemm::Finish;
 use crate::kernel::Identity;
 use crate::lanes::Avx2;
+use crate::layouts;
 use half::f16;
 
 pub(super) const SIX_BY_SIX_F16: WinogradRow<f16> =
@@ -34,8 +35,14 @@ pub(super) const TWO_BY_TWO_F32: WinogradRow<f32> =
 const ROWS: usize = 6;
 /// Registers of output channels.
 const VECTORS: usize = 2;
-/// Input channels of a group.
+/// Input channels of a group: a register.
 const GROUP: usize = 8;
+const _: () = {
+    let halves = layouts::winograd(2, Isa::Avx2, [2; 2]);
+    let floats = layouts::winograd(4, Isa::Avx2, [2; 2]);
+    assert!(halves.nr == VECTORS * GROUP && halves.group == GROUP);
+    assert!(floats.nr == VECTORS * GROUP && floats.group == GROUP);
+};
 
 const fn row<E: Value, H: Points, W: Points>(
     name: &'static str,
@@ -53,10 +60,9 @@ where
             needs: &[Isa::Avx2],
             schedule: Schedule::OutOfOrder,
         },
-        layout: Layout { tile: tile::<H, W>(), nr: VECTORS * GROUP, group: GROUP },
+        layout: layouts::winograd(size_of::<E>(), Isa::Avx2, tile::<H, W>()),
         mr: ROWS,
         error: error::<E>(tile::<H, W>(), Sums::F32),
-        weights: [H::weights, W::weights],
         input: input::<E, H, W>,
         multiply: multiply::<E>,
         finish: finish::<E, H, W>,

@@ -1,12 +1,13 @@
 use super::points::{Four, Points, Six, Two};
 use super::stages::Stored;
 use super::{
-    FinishTile, InputTile, Layout, Panels, Sums, Value, WinogradRow, element, error, stages, tile,
+    FinishTile, InputTile, Panels, Sums, Value, WinogradRow, element, error, stages, tile,
 };
 use crate::features::{Isa, Schedule};
 use crate::gemm::Finish;
 use crate::kernel::Identity;
 use crate::lanes::Neon;
+use crate::layouts;
 use half::f16;
 use std::arch::aarch64::*;
 use std::array::from_fn;
@@ -39,6 +40,12 @@ const ROWS: usize = 8;
 const VECTORS: usize = 2;
 /// Input channels of a group.
 const GROUP: usize = 4;
+const _: () = {
+    let halves = layouts::winograd(2, Isa::Neon, [2; 2]);
+    let floats = layouts::winograd(4, Isa::Neon, [2; 2]);
+    assert!(halves.nr == VECTORS * GROUP && halves.group == GROUP);
+    assert!(floats.nr == VECTORS * GROUP && floats.group == GROUP);
+};
 
 const fn row<E: Value, H: Points, W: Points>(
     name: &'static str,
@@ -56,10 +63,9 @@ where
             needs: &[Isa::Neon],
             schedule: Schedule::OutOfOrder,
         },
-        layout: Layout { tile: tile::<H, W>(), nr: VECTORS * GROUP, group: GROUP },
+        layout: layouts::winograd(size_of::<E>(), Isa::Neon, tile::<H, W>()),
         mr: ROWS,
         error: error::<E>(tile::<H, W>(), Sums::F32),
-        weights: [H::weights, W::weights],
         input: input::<E, H, W>,
         multiply: multiply::<E>,
         finish: finish::<E, H, W>,

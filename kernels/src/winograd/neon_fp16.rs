@@ -1,11 +1,12 @@
 use super::points::Vector;
 use super::points::{Four, Points, Six, Two};
 use super::stages::Stored;
-use super::{FinishTile, InputTile, Layout, PART, Panels, Sums, WinogradRow, error, stages, tile};
+use super::{FinishTile, InputTile, PART, Panels, Sums, WinogradRow, error, stages, tile};
 use crate::features::{Isa, Schedule};
 use crate::gemm::Finish;
 use crate::kernel::Identity;
 use crate::lanes::Neon;
+use crate::layouts;
 use half::f16;
 use std::arch::aarch64::*;
 use std::array::from_fn;
@@ -28,6 +29,10 @@ const ROWS: usize = 8;
 const VECTORS: usize = 2;
 /// Input channels of a group.
 const GROUP: usize = 8;
+const _: () = {
+    let layout = layouts::winograd(2, Isa::NeonFp16, [2; 2]);
+    assert!(layout.nr == VECTORS * GROUP && layout.group == GROUP);
+};
 
 const fn row<H: Points, W: Points>(name: &'static str, size: &'static str) -> WinogradRow<f16> {
     WinogradRow {
@@ -39,10 +44,9 @@ const fn row<H: Points, W: Points>(name: &'static str, size: &'static str) -> Wi
             needs: &[Isa::NeonFp16],
             schedule: Schedule::OutOfOrder,
         },
-        layout: Layout { tile: tile::<H, W>(), nr: VECTORS * GROUP, group: GROUP },
+        layout: layouts::winograd(size_of::<f16>(), Isa::NeonFp16, tile::<H, W>()),
         mr: ROWS,
         error: error::<f16>(tile::<H, W>(), Sums::F16),
-        weights: [H::weights, W::weights],
         input: input::<H, W>,
         multiply,
         finish: finish::<H, W>,

@@ -1,10 +1,11 @@
 //! The specification, the direct convolution of [`convolve_plainly`], and the method in plain loops, one lane, with the smallest tile.
 
-use super::points::{Points, Two};
+use super::points::Two;
 use super::{Layout, Panels, Shape, Sums, WinogradRow, error, stages, tile};
 use crate::features::Schedule;
 use crate::gemm::finish;
 use crate::kernel::Identity;
+use crate::layouts::WINOGRAD_PLAIN;
 use half::f16;
 
 /// The sums of the direct convolution, before the epilogue, in f64: `[batch, height', width', n]`. The weights are `[3, 3, c, n]`.
@@ -38,7 +39,6 @@ pub(super) const TWO_BY_TWO_F16: WinogradRow<f16> = WinogradRow {
     layout: LAYOUT,
     mr: 1,
     error: error::<f16>(LAYOUT.tile, Sums::F32),
-    weights: [Two::weights; 2],
     input: stages::input::<f16, f32, Two, Two>,
     multiply: multiply_f16,
     finish: stages::finish::<f16, f32, Two, Two>,
@@ -51,7 +51,6 @@ pub(super) const TWO_BY_TWO_F32: WinogradRow<f32> = WinogradRow {
     layout: LAYOUT,
     mr: 1,
     error: error::<f32>(LAYOUT.tile, Sums::F32),
-    weights: [Two::weights; 2],
     input: stages::input::<f32, f32, Two, Two>,
     multiply: multiply_f32,
     finish: stages::finish::<f32, f32, Two, Two>,
@@ -59,7 +58,10 @@ pub(super) const TWO_BY_TWO_F32: WinogradRow<f32> = WinogradRow {
     epilogue: finish::<f32, f32>,
 };
 
-const LAYOUT: Layout = Layout { tile: tile::<Two, Two>(), nr: 1, group: 1 };
+const LAYOUT: Layout = {
+    let [nr, group] = WINOGRAD_PLAIN;
+    Layout { tile: tile::<Two, Two>(), nr, group }
+};
 
 const fn identity(name: &'static str, element: &'static str) -> Identity {
     Identity {
