@@ -6,7 +6,7 @@ garment := garments/tee-red-print.png
 # Without --package, so that features are resolved as for the tests and tract is built once.
 vitrine := cargo run --release --locked --quiet --
 
-.PHONY: help setup demo test test-arm miri check bench bench-kernels bench-peers arm-cycles cross sheet
+.PHONY: help setup demo test test-arm miri check bench bench-kernels bench-peers bench-student arm-cycles cross sheet
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,6 +50,9 @@ bench-kernels: setup ## time per kernel and shape on this machine; SHAPES="linea
 
 bench-peers: setup ## kernels side by side with other engines on this machine; SHAPES=linear OPTIONS="--level native"
 	@benches/peers/bench-peers.sh $(SHAPES) $(OPTIONS)
+
+bench-student: setup ## whole networks side by side with other engines; WORKLOADS="litemp taef2" OPTIONS="--rounds 3"
+	@benches/peers/bench-student.sh $(WORKLOADS) $(OPTIONS)
 
 arm-cycles: ## estimated cycles per kernel and Arm core; SHAPES=linear CORES=cortex-a76 OPTIONS="--all --top 3"
 	@targets/cross/setup.sh

@@ -1,15 +1,19 @@
 //! The command line: one file per subcommand.
 
+pub mod bench;
 pub mod cut;
 pub mod doctor;
 mod explain;
 pub mod garment;
+pub mod inspect;
+mod layers;
 pub mod models;
 pub mod timings;
 pub mod tryon;
 
 use crate::garment::{Category, GarmentError, Reading};
 use crate::output;
+use crate::runtime::pool::Pool;
 use anyhow::Context;
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroUsize;
@@ -51,15 +55,9 @@ pub fn start(common: &Common) -> anyhow::Result<Timings> {
     })
     .context("cannot handle interrupts")?;
 
-    let threads = match common.threads {
-        Some(threads) => threads.get(),
-        None => doctor::threads_of_board().unwrap_or(0),
-    };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|index| format!("vitrine-{index}"))
-        .build_global()
-        .context("cannot start the worker threads")?;
+    let (of_board, cores) = doctor::threads_of_board().unwrap_or_default();
+    let threads = common.threads.map_or(of_board, |threads| threads.get());
+    Pool::build_global(threads, &cores).context("cannot start the worker threads")?;
 
     let timings = Timings::default();
     let ours = || Targets::new().with_target("vitrine", Level::DEBUG);

@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 use vitrine::cli::{
-    self, doctor::DoctorArgs, garment::GarmentArgs, models::ModelsArgs, tryon::TryonArgs,
+    self, bench::BenchArgs, doctor::DoctorArgs, garment::GarmentArgs, inspect::InspectArgs,
+    models::ModelsArgs, tryon::TryonArgs,
 };
 
 /// Shows a person wearing a garment that they have not put on, without leaving this machine
@@ -24,6 +25,8 @@ enum Command {
     Garment(GarmentArgs),
     /// Gets the published nets, shows and checks them
     Models(ModelsArgs),
+    Inspect(InspectArgs),
+    Bench(BenchArgs),
     Doctor(DoctorArgs),
 }
 
@@ -32,6 +35,7 @@ Examples:
   vitrine tryon --person me.jpg --garment tee.png
   vitrine garment check tee.png
   vitrine models fetch
+  vitrine inspect student.vit --verify
   vitrine doctor
 
 Exit codes: 0 done, 1 could not (the reason is on standard error), 2 wrong usage, 130 interrupted.";
@@ -46,6 +50,10 @@ fn main() -> ExitCode {
         Command::Tryon(args) => cli::tryon::run(args, &arguments.common, &timings),
         Command::Garment(args) => cli::garment::run(args).map(|()| ExitCode::SUCCESS),
         Command::Models(args) => cli::models::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Inspect(args) => cli::inspect::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => {
+            cli::bench::run(args, &arguments.common).map(|()| ExitCode::SUCCESS)
+        }
         Command::Doctor(args) => cli::doctor::run(args),
     });
     match result {

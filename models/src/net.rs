@@ -1,6 +1,6 @@
 //! A compiled net.
 
-use crate::{ModelError, tflite};
+use crate::{Imported, ModelError, tflite};
 use std::sync::Arc;
 use tract_core::internal::*;
 
@@ -29,10 +29,16 @@ impl Net {
     /// [`ModelError`] where the bytes are not such a file, are damaged, or use what is not supported.
     pub fn load(bytes: &[u8]) -> Result<Self, ModelError> {
         let compile = |error: TractError| ModelError::Compile { reason: format!("{error:#}") };
-        let imported = tflite::import(bytes)?;
-        let plan =
-            imported.model.into_optimized().and_then(|m| m.into_runnable()).map_err(compile)?;
-        Ok(Self { plan, input_shape: imported.input_shape, outputs: imported.outputs })
+        let Imported { model, mut inputs, outputs, .. } = tflite::import(bytes)?;
+        let (Some((_, input_shape)), true) = (inputs.pop(), inputs.is_empty()) else {
+            return Err(ModelError::Structure {
+                what: "inputs",
+                expected: "1",
+                found: inputs.len() + 1,
+            });
+        };
+        let plan = model.into_optimized().and_then(|m| m.into_runnable()).map_err(compile)?;
+        Ok(Self { plan, input_shape, outputs })
     }
 
     /// Extents of the input, outermost first; images are `[n, h, w, c]`.

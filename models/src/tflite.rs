@@ -1,78 +1,87 @@
-//! TensorFlow Lite files to tract graphs.
+//! TensorFlow Lite files to the [vocabulary](crate::nn).
 //!
 //! The files are float nets as MediaPipe publishes them: weights in fp16 behind `DEQUANTIZE`,
-//! sparse weights behind `DENSIFY`, images `[n, h, w, c]`. Inside the graph images are
-//! `[n, c, h, w]`, which tract's convolutions prefer; at its edges they are as in the file.
+//! sparse weights behind `DENSIFY`, images `[n, h, w, c]`, in the file as in the graph.
+//!
+//! A layer is named after the tensor that it gives: of the names that the converter put together with
+//! `;` the first, without the scopes that all have, with dots between the rest, `re_lu_2.Relu6`. What
+//! follows it for the same tensor, such as a fused activation, has the name of its kind appended;
+//! where the file names nothing, a layer is `<index>.<kind>`.
 
-mod bilinear;
-mod depth_to_space;
 mod file;
 mod flatbuffer;
 mod operators;
 mod sparse;
 
-use crate::ModelError;
+use crate::nn::{self, Layer, Parameter};
+use crate::{Imported, ModelError};
 use file::{File, TensorEntry, element};
+use std::collections::HashMap;
 use tract_core::internal::*;
 
 /// Most elements that all tensors of a graph may have together.
 const TOTAL_LIMIT: usize = 1 << 28;
 
-/// A graph made from a file, with the names and shapes of its outputs.
-pub(crate) struct Imported {
-    pub model: TypedModel,
-    pub input_shape: Vec<usize>,
-    pub outputs: Vec<(String, Vec<usize>)>,
-}
-
 /// Reads a file.
 ///
 /// # Errors
 /// [`ModelError`] for whatever is damaged or unsupported; no file makes this panic.
-pub(crate) fn import(bytes: &[u8]) -> Result<Imported, ModelError> {
+pub fn import(bytes: &[u8]) -> Result<Imported, ModelError> {
     let file = File::parse(bytes)?;
-    let [input] = file.inputs[..] else {
-        let found = file.inputs.len();
-        return Err(ModelError::Structure { what: "inputs", expected: "1", found });
-    };
-    if file.outputs.is_empty() {
-        return Err(ModelError::Structure { what: "outputs", expected: "1 or more", found: 0 });
+    for (what, list) in [("inputs", &file.inputs), ("outputs", &file.outputs)] {
+        if list.is_empty() {
+            return Err(ModelError::Structure { what, expected: "1 or more", found: 0 });
+        }
     }
     let mut graph = Graph::new(&file);
-    graph.add_input(input)?;
+    let inputs = file
+        .inputs
+        .iter()
+        .map(|&input| Ok((graph.add_input(input)?, file.tensors[input].shape.clone())))
+        .collect::<Result<_, ModelError>>()?;
     for (index, operator) in file.operators.iter().enumerate() {
         operators::wire(&mut graph, index, operator)?;
     }
-    let outlets = file
-        .outputs
-        .iter()
-        .map(|&output| graph.as_in_file(output))
-        .collect::<Result<Vec<_>, _>>()?;
+    let outlets =
+        file.outputs.iter().map(|&output| graph.outlet(output)).collect::<Result<Vec<_>, _>>()?;
     let mut model = graph.model;
     model.select_output_outlets(&outlets).map_err(compile)?;
-    let shape_of = |index: usize| file.tensors[index].shape.clone();
-    Ok(Imported {
-        model,
-        input_shape: shape_of(input),
-        outputs: file
-            .outputs
-            .iter()
-            .map(|&output| (file.tensors[output].name.clone(), shape_of(output)))
-            .collect(),
-    })
+    let output =
+        |&index: &usize| (file.tensors[index].name.clone(), file.tensors[index].shape.clone());
+    let outputs = file.outputs.iter().map(output).collect();
+    Ok(Imported { model, inputs, outputs, left_to_tract: Vec::new() })
+}
+
+/// Of the names that the converter put together, the first.
+fn first_name(name: &str) -> &str {
+    name.split(';').next().unwrap_or_default()
+}
+
+/// What the names of all computed tensors that have scopes begin with, up to a slash.
+fn shared_scopes(file: &File) -> String {
+    let computed = file.operators.iter().flat_map(|operator| &operator.outputs);
+    let names = computed.map(|&output| first_name(&file.tensors[output].name));
+    let mut names = names.filter(|name| name.contains('/'));
+    let Some(first) = names.next() else { return String::new() };
+    let mut shared = first;
+    for name in names {
+        let same = shared.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+        shared = shared.get(..same).unwrap_or_default();
+    }
+    shared[..shared.rfind('/').map_or(0, |slash| slash + 1)].to_owned()
 }
 
 fn compile(error: TractError) -> ModelError {
     ModelError::Compile { reason: format!("{error:#}") }
 }
 
-/// Where a computed tensor is in the graph.
+/// Zeros around a computed image that are not in the graph yet: a convolution takes them into its padding.
 #[derive(Clone, Copy)]
-enum Wire {
-    /// As in the file.
-    InFile(OutletId),
-    /// `[n, h, w, c]` in the file, `[n, c, h, w]` here.
-    ChannelsFirst(OutletId),
+struct Margin {
+    /// The tensor without them.
+    inner: usize,
+    /// Top, left, bottom, right.
+    pads: [usize; 4],
 }
 
 /// A constant's values.
@@ -85,11 +94,15 @@ enum Values {
 struct Graph<'a> {
     tensors: &'a [TensorEntry<'a>],
     model: TypedModel,
-    wires: Vec<Option<Wire>>,
+    wires: Vec<Option<OutletId>>,
+    margins: Vec<Option<Margin>>,
     /// For the output of a `DEQUANTIZE` or `DENSIFY`, the constant it stands for.
     stands_for: Vec<usize>,
     elements_left: usize,
-    nodes: usize,
+    /// The scopes that the names of all computed tensors begin with.
+    scopes: String,
+    /// How often each name was asked for.
+    names: HashMap<String, usize>,
 }
 
 impl<'a> Graph<'a> {
@@ -98,22 +111,33 @@ impl<'a> Graph<'a> {
             tensors: &file.tensors,
             model: TypedModel::default(),
             wires: vec![None; file.tensors.len()],
+            margins: vec![None; file.tensors.len()],
             stands_for: (0..file.tensors.len()).collect(),
             elements_left: TOTAL_LIMIT,
-            nodes: 0,
+            scopes: shared_scopes(file),
+            names: HashMap::new(),
         }
     }
 
-    fn add_input(&mut self, index: usize) -> Result<(), ModelError> {
+    /// Adds a source; its name.
+    fn add_input(&mut self, index: usize) -> Result<String, ModelError> {
         let tensor = &self.tensors[index];
         if tensor.element != element::F32 {
             return Err(ModelError::ElementType { tensor: index, code: tensor.element });
         }
+        if self.is_computed(index) || self.is_constant(index) {
+            return Err(ModelError::Structure {
+                what: "inputs",
+                expected: "different ones without values",
+                found: self.tensors.len(),
+            });
+        }
         self.spend(index)?;
+        let name = self.free_name(if tensor.name.is_empty() { "input" } else { &tensor.name });
         let fact = f32::fact(&tensor.shape);
-        let outlet = self.model.add_source("input", fact).map_err(compile)?;
-        self.wires[index] = Some(Wire::InFile(outlet));
-        Ok(())
+        let outlet = self.model.add_source(name.as_str(), fact).map_err(compile)?;
+        self.wires[index] = Some(outlet);
+        Ok(name)
     }
 
     /// Counts a tensor's elements against what a graph may have.
@@ -196,62 +220,71 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn name(&mut self, what: &str) -> String {
-        self.nodes += 1;
-        format!("{}.{what}", self.nodes)
+    /// The values of a constant, as a layer keeps them.
+    fn parameter(&mut self, index: usize) -> Result<Parameter, ModelError> {
+        let values = self.floats(index)?;
+        Ok(Parameter::new(self.tensors[index].name.as_str(), self.shape(index), values))
     }
 
-    /// Adds a constant to the graph.
-    fn add_constant(&mut self, shape: &[usize], values: &[f32]) -> Result<OutletId, ModelError> {
-        let name = self.name("constant");
-        let tensor = Tensor::from_shape(shape, values).map_err(compile)?;
-        self.model.add_const(name, tensor).map_err(compile)
+    fn is_computed(&self, index: usize) -> bool {
+        self.wires[index].is_some() || self.margins[index].is_some()
     }
 
-    /// Adds an operation to the graph.
+    /// What a tensor is called in the graph, where the file names it.
+    fn name(&self, index: usize) -> Option<String> {
+        let name = first_name(&self.tensors[index].name);
+        let name = name.strip_prefix(self.scopes.as_str()).unwrap_or(name);
+        (!name.is_empty()).then(|| name.replace('/', "."))
+    }
+
+    /// A name that no node has: this one, or this one with a number.
+    fn free_name(&mut self, name: &str) -> String {
+        let mut free = name.to_owned();
+        while self.names.contains_key(&free) {
+            let times = self.names.entry(name.to_owned()).or_default();
+            *times += 1;
+            free = format!("{name}.{times}");
+        }
+        self.names.insert(free.clone(), 1);
+        free
+    }
+
+    /// Adds a layer to the graph.
     fn add(
         &mut self,
-        op: impl Into<Box<dyn TypedOp>>,
+        name: &str,
+        layer: Layer,
         inputs: &[OutletId],
     ) -> Result<OutletId, ModelError> {
-        let op = op.into();
-        let name = self.name(&op.name());
-        let outlets = self.model.wire_node(name, op, inputs).map_err(compile)?;
-        Ok(outlets[0])
+        let name = self.free_name(name);
+        nn::add(&mut self.model, name, layer, inputs).map_err(compile)
     }
 
-    /// A tensor in the layout of the file.
-    fn as_in_file(&mut self, index: usize) -> Result<OutletId, ModelError> {
-        if self.is_constant(index) {
+    /// Where a tensor is in the graph; a constant is put there, and so are zeros around an image.
+    fn outlet(&mut self, index: usize) -> Result<OutletId, ModelError> {
+        if let Some(outlet) = self.wires[index] {
+            return Ok(outlet);
+        }
+        let name = self.name(index);
+        let outlet = if let Some(Margin { inner, pads }) = self.margins[index] {
+            let inner = self.outlet(inner)?;
+            let name = name.unwrap_or_else(|| format!("{index}.pad"));
+            let pad = nn::Pad { image: pads, channels: [0; 2] };
+            self.add(&name, Layer::Pad(pad), &[inner])?
+        } else if self.is_constant(index) {
             let values = self.floats(index)?;
-            return self.add_constant(self.shape(index), &values);
-        }
-        match self.wire(index)? {
-            Wire::InFile(outlet) => Ok(outlet),
-            Wire::ChannelsFirst(outlet) => {
-                let outlet = self.add(AxisOp::Move(1, 3), &[outlet])?;
-                Ok(outlet)
-            }
-        }
-    }
-
-    /// A computed image, `[n, c, h, w]`.
-    fn channels_first(&mut self, index: usize) -> Result<OutletId, ModelError> {
-        match self.wire(index)? {
-            Wire::ChannelsFirst(outlet) => Ok(outlet),
-            Wire::InFile(outlet) => {
-                let outlet = self.add(AxisOp::Move(3, 1), &[outlet])?;
-                self.wires[index] = Some(Wire::ChannelsFirst(outlet));
-                Ok(outlet)
-            }
-        }
-    }
-
-    fn wire(&self, index: usize) -> Result<Wire, ModelError> {
-        self.wires[index].ok_or(ModelError::NoSuchEntry {
-            what: "computed tensor",
-            index: index as i64,
-            count: self.wires.iter().flatten().count(),
-        })
+            let name = name.unwrap_or_else(|| format!("{index}.constant"));
+            let name = self.free_name(&name);
+            let tensor = Tensor::from_shape(self.shape(index), &values).map_err(compile)?;
+            self.model.add_const(name, tensor).map_err(compile)?
+        } else {
+            return Err(ModelError::NoSuchEntry {
+                what: "computed tensor",
+                index: index as i64,
+                count: self.wires.iter().flatten().count(),
+            });
+        };
+        self.wires[index] = Some(outlet);
+        Ok(outlet)
     }
 }

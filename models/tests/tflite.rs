@@ -3,8 +3,9 @@
 //! `tests/data/operators` holds nets of one or two operations with LiteRT's results on a random
 //! input; `tests/data/record_operators.py` made them.
 
-use models::Net;
+use models::{Net, nn};
 use std::path::PathBuf;
+use tract_core::ops::konst::Const;
 
 struct Recorded {
     name: String,
@@ -124,5 +125,67 @@ fn an_input_of_the_wrong_length_is_an_error() {
 fn other_files_are_not_taken_for_models() {
     for bytes in [&b""[..], b"PK\x03\x04", b"\x1c\0\0\0TFL2", b"\x1c\0\0\0TFL3"] {
         assert!(Net::load(bytes).is_err());
+    }
+}
+
+fn layers(file: &[u8]) -> Vec<(String, &'static str)> {
+    let imported = models::tflite::import(file).expect("the net is read");
+    let nodes = imported.model.nodes().iter();
+    let layers = nodes.filter_map(|node| Some((node.name.clone(), nn::layer(node)?.kind())));
+    layers.collect()
+}
+
+#[test]
+fn every_node_is_a_layer_a_source_or_a_constant_with_a_name_of_its_own() {
+    let mut files = recorded().into_iter().map(|case| (case.name, case.file)).collect::<Vec<_>>();
+    files.extend(published());
+    for (name, file) in files {
+        let imported = models::tflite::import(&file).expect("the net is read");
+        assert!(imported.left_to_tract.is_empty());
+        let mut names = std::collections::HashSet::new();
+        for node in imported.model.nodes() {
+            assert!(names.insert(&node.name), "{name}: two nodes are named `{}`", node.name);
+            assert!(!node.name.is_empty() && !node.name.contains(['/', ';']), "{}", node.name);
+            let known =
+                nn::layer(node).is_some() || node.op_is::<Const>() || node.inputs.is_empty();
+            assert!(known, "{name}: `{}` is {}", node.name, node.op.name());
+        }
+        let sources = imported.model.input_outlets().expect("inputs");
+        for ((input, shape), source) in imported.inputs.iter().zip(sources) {
+            assert_eq!(imported.model.node(source.node).name, *input, "{name}");
+            let fact = imported.model.outlet_fact(*source).expect("a fact");
+            assert_eq!(fact.shape.as_concrete(), Some(shape.as_slice()), "{name}");
+        }
+    }
+}
+
+/// The nets that the product uses, where they were fetched.
+fn published() -> Vec<(String, Vec<u8>)> {
+    let folder = std::env::var_os("VITRINE_MODELS").map(PathBuf::from).or_else(|| {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+        Some(cache.or_else(home)?.join("vitrine/models"))
+    });
+    let read = |file: &models::published::PublishedFile| {
+        let bytes = std::fs::read(folder.as_ref()?.join(file.name)).ok()?;
+        Some((file.name.to_owned(), bytes))
+    };
+    let found = models::published::NETS.iter().filter_map(|file| read(file)).collect::<Vec<_>>();
+    if found.is_empty() {
+        println!("skipped: no published nets");
+    }
+    found
+}
+
+#[test]
+fn zeros_around_an_image_go_into_the_convolution_that_follows() {
+    for (name, file) in published() {
+        let layers = layers(&file);
+        assert!(layers.len() > 100, "{name}: {} layers", layers.len());
+        for (index, (layer, kind)) in layers.iter().enumerate() {
+            let next = layers.get(index + 1).map(|(_, kind)| *kind);
+            let taken = matches!(next, Some("convolution" | "depthwise"));
+            assert!(*kind != "pad" || !taken, "{name}: `{layer}` is left");
+        }
     }
 }

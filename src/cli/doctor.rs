@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use targets::{Architecture, Board, Feature, Machine};
+use targets::{Board, Feature, Machine};
 
 /// Says what this machine has and what would be slow on it
 ///
@@ -93,12 +93,12 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     Ok(if report.models.usable() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// How many threads the board's profile asks for, no more than this process may use.
-pub fn threads_of_board() -> Option<usize> {
-    let board = Board::detect(&machine())?;
+/// How many threads the board's profile asks for, no more than this process may use, and on which cores.
+pub fn threads_of_board() -> Option<(usize, Vec<usize>)> {
+    let board = Board::detect(&Machine::here())?;
     let may_use = std::thread::available_parallelism().ok()?.get();
     // A desktop profile stands for every larger machine: there, all cores work.
-    (!board.recognised_by.is_empty()).then_some(board.threads.min(may_use))
+    (!board.recognised_by.is_empty()).then_some((board.threads.min(may_use), board.big_cores))
 }
 
 impl Models {
@@ -108,7 +108,7 @@ impl Models {
 }
 
 fn examine(models: Option<&Path>, features: Features) -> Report {
-    let machine = machine();
+    let machine = Machine::here();
     let memory = memory();
     let governor = read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     let models = models_in(models);
@@ -137,58 +137,10 @@ fn examine(models: Option<&Path>, features: Features) -> Report {
     }
 }
 
-fn machine() -> Machine {
-    let device_tree = ["/proc/device-tree/model", "/proc/device-tree/compatible"]
-        .iter()
-        .filter_map(|file| fs::read(file).ok())
-        .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
-        .collect::<Vec<_>>();
-    Machine {
-        architecture: ARCHITECTURE,
-        features: features(),
-        cores: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
-        memory_mb: memory().total_mb,
-        device_tree: device_tree.join(" "),
-    }
-}
-
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: Architecture = Architecture::Aarch64;
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: Architecture = Architecture::X86_64;
-
-/// What makes pictures fast on this architecture, and whether the CPU has it.
-#[cfg(target_arch = "aarch64")]
-fn wanted_features() -> [(Feature, bool); 4] {
-    use std::arch::is_aarch64_feature_detected as has;
-    [
-        (Feature::Neon, has!("neon")),
-        (Feature::Dotprod, has!("dotprod")),
-        (Feature::Fp16, has!("fp16")),
-        (Feature::I8mm, has!("i8mm")),
-    ]
-}
-
-/// What makes pictures fast on this architecture, and whether the CPU has it.
-#[cfg(target_arch = "x86_64")]
-fn wanted_features() -> [(Feature, bool); 4] {
-    use std::arch::is_x86_feature_detected as has;
-    [
-        (Feature::Avx2, has!("avx2")),
-        (Feature::Fma, has!("fma")),
-        (Feature::F16c, has!("f16c")),
-        (Feature::AvxVnni, has!("avxvnni")),
-    ]
-}
-
-fn features() -> Vec<Feature> {
-    wanted_features().into_iter().filter(|(_, has)| *has).map(|(feature, _)| feature).collect()
-}
-
-/// Features whose absence is felt; I8MM and AVX-VNNI are luxuries.
+/// Features whose absence is felt; I8MM, AVX-VNNI and AVX-512 are luxuries.
 fn missing(machine: &Machine) -> Vec<Feature> {
     let felt = [Feature::Dotprod, Feature::Fp16, Feature::Avx2, Feature::Fma, Feature::F16c];
-    let wanted = wanted_features().into_iter().map(|(feature, _)| feature);
+    let wanted = Feature::known_here().into_iter().map(|(feature, _)| feature);
     wanted.filter(|f| felt.contains(f) && !machine.features.contains(f)).collect()
 }
 
@@ -238,7 +190,14 @@ fn name_of(feature: Feature) -> &'static str {
         Feature::Fma => "FMA",
         Feature::F16c => "F16C",
         Feature::AvxVnni => "AVX-VNNI",
+        Feature::Avx512 => "AVX-512",
+        Feature::Avx512Vnni => "AVX-512 VNNI",
     }
+}
+
+/// Bytes of memory of this machine; `None` where the system does not say.
+pub(super) fn memory_bytes() -> Option<u64> {
+    Some(memory().total_mb as u64 * (1 << 20)).filter(|&bytes| bytes > 0)
 }
 
 fn read(file: &str) -> Option<String> {
@@ -375,7 +334,7 @@ mod tests {
     #[test]
     fn what_is_slow_is_said_with_its_reason() {
         let machine = Machine {
-            architecture: Architecture::Aarch64,
+            architecture: targets::Architecture::Aarch64,
             features: vec![Feature::Neon],
             cores: 2,
             memory_mb: 1024,

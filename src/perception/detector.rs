@@ -1,7 +1,8 @@
 //! Where people are: BlazePose's detector over a square of the picture.
 
 use super::crop::Pyramid;
-use super::{NetFile, PerceptionError, RotatedSquare, sigmoid};
+use super::net::Net;
+use super::{PerceptionError, RotatedSquare, sigmoid};
 use glam::Vec2;
 
 /// Side of the detector's input, pixels.
@@ -15,7 +16,7 @@ const SAME_BOX: f32 = 0.3;
 
 /// The detector net and the places that its outputs refer to.
 pub(super) struct Detector {
-    net: models::Net,
+    net: Net,
     anchors: Vec<Vec2>,
 }
 
@@ -35,8 +36,9 @@ pub(super) struct Detection {
 impl Detector {
     pub fn load(directory: &std::path::Path) -> Result<Self, PerceptionError> {
         let anchors = anchors();
-        let file = NetFile { published: &models::published::POSE_DETECTION, directory };
-        Ok(Self { net: file.load()?, anchors })
+        let choices = include_str!("choices/pose_detection.toml");
+        let net = Net::load(&models::published::POSE_DETECTION, directory, choices)?;
+        Ok(Self { net, anchors })
     }
 
     /// People in a square of the picture whose score reaches `least`, best first, each once;

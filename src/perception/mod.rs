@@ -7,6 +7,7 @@ mod detector;
 mod facing;
 mod mask;
 mod measures;
+mod net;
 mod one_euro;
 mod pose;
 mod segmentation;
@@ -18,6 +19,8 @@ pub use tracking::Tracker;
 
 use crate::picture::Picture;
 use crate::plane::Plane;
+use crate::runtime::engine::RuntimeError;
+use crate::runtime::lower::LowerError;
 use crop::Pyramid;
 use detector::{Detection, Detector};
 use glam::{Affine2, Mat2, Vec2, Vec3};
@@ -160,9 +163,12 @@ pub enum PerceptionError {
         /// The outputs' shapes in the file.
         found_outputs: Vec<Vec<usize>>,
     },
-    /// A net failed while running.
+    /// A net cannot be brought to the kernels.
     #[error(transparent)]
-    Net(#[from] models::ModelError),
+    Lower(#[from] LowerError),
+    /// A net does not run.
+    #[error(transparent)]
+    Net(#[from] RuntimeError),
 }
 
 /// A crop with less than this probability of holding a person does not count.
@@ -325,43 +331,6 @@ fn tiles(width: f32, height: f32) -> Vec<RotatedSquare> {
         .flat_map(|y| centres(width).map(move |x| Vec2::new(x, y)))
         .map(|centre| RotatedSquare { centre, side, angle: 0.0 })
         .collect()
-}
-
-/// A published net in a folder.
-struct NetFile<'a> {
-    published: &'static models::published::PublishedFile,
-    directory: &'a Path,
-}
-
-impl NetFile<'_> {
-    /// Loads the net and checks that its input and outputs are as published.
-    fn load(&self) -> Result<models::Net, PerceptionError> {
-        let path = self.directory.join(self.published.name);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-                return Err(PerceptionError::Missing { path });
-            }
-            Err(source) => return Err(PerceptionError::Unreadable { path, source }),
-        };
-        let net = match models::Net::load(&bytes) {
-            Ok(net) => net,
-            Err(source) => return Err(PerceptionError::Unusable { path, source }),
-        };
-        let expected = self.published;
-        if net.input_shape() == expected.input
-            && net.outputs().map(|(_, shape)| shape).eq(expected.outputs.iter().copied())
-        {
-            return Ok(net);
-        }
-        Err(PerceptionError::OtherNet {
-            path,
-            expected_input: expected.input.to_vec(),
-            expected_outputs: expected.outputs.iter().map(|shape| shape.to_vec()).collect(),
-            found_input: net.input_shape().to_vec(),
-            found_outputs: net.outputs().map(|(_, shape)| shape.to_vec()).collect(),
-        })
-    }
 }
 
 fn sigmoid(logit: f32) -> f32 {

@@ -1,7 +1,8 @@
 //! Where a person's body points are: BlazePose's landmark net on a turned square.
 
 use super::crop::Pyramid;
-use super::{CropMask, Landmark, NetFile, PerceptionError, RotatedSquare, sigmoid};
+use super::net::Net;
+use super::{CropMask, Landmark, PerceptionError, RotatedSquare, sigmoid};
 use crate::plane::Plane;
 use glam::{Mat2, Vec2, Vec3};
 
@@ -12,7 +13,7 @@ const MARGIN: f32 = 1.25;
 
 /// The landmark net.
 pub(super) struct PoseNet {
-    net: models::Net,
+    net: Net,
 }
 
 /// What the net says about one region.
@@ -36,8 +37,9 @@ pub(super) fn region(centre: Vec2, rim: Vec2) -> RotatedSquare {
 
 impl PoseNet {
     pub fn load(directory: &std::path::Path) -> Result<Self, PerceptionError> {
-        let file = NetFile { published: &models::published::POSE_LANDMARK_FULL, directory };
-        Ok(Self { net: file.load()? })
+        let choices = include_str!("choices/pose_landmark_full.toml");
+        let net = Net::load(&models::published::POSE_LANDMARK_FULL, directory, choices)?;
+        Ok(Self { net })
     }
 
     /// Reads the body in `region`.
@@ -45,7 +47,7 @@ impl PoseNet {
         let crop = pyramid.crop(region, INPUT, 1.0 / 255.0, 0.0);
         let outputs = self.net.run(&crop)?;
         let [points, presence, mask, _heatmap, world] = outputs.as_slice() else {
-            unreachable!("`NetFile::load` checked the outputs");
+            unreachable!("`Net::load` checked the outputs");
         };
         let to_picture = region.crop_to_picture(INPUT);
         let scale = region.side / INPUT as f32;

@@ -1,7 +1,8 @@
 //! Which pixels show people: selfie segmentation on an upright square.
 
 use super::crop::Pyramid;
-use super::{CropMask, Landmark, NetFile, PerceptionError, RotatedSquare};
+use super::net::Net;
+use super::{CropMask, Landmark, PerceptionError, RotatedSquare};
 use crate::plane::Plane;
 use glam::Vec2;
 
@@ -10,13 +11,14 @@ const INPUT: usize = 256;
 
 /// The selfie segmentation net.
 pub(super) struct Segmentation {
-    net: models::Net,
+    net: Net,
 }
 
 impl Segmentation {
     pub fn load(directory: &std::path::Path) -> Result<Self, PerceptionError> {
-        let file = NetFile { published: &models::published::SELFIE_SEGMENTATION, directory };
-        Ok(Self { net: file.load()? })
+        let choices = include_str!("choices/selfie_segmentation.toml");
+        let net = Net::load(&models::published::SELFIE_SEGMENTATION, directory, choices)?;
+        Ok(Self { net })
     }
 
     /// The mask of everybody in `region`.

@@ -1,8 +1,16 @@
 //! What differs from board to board.
 //!
 //! A board is a TOML file in `boards/`. [`Board::all`] holds them, [`Board::detect`] finds the one that
-//! fits a machine. `cross/` holds the scripts that build and test for Arm on another computer.
+//! fits a machine, [`Board::native`] is the machine itself. What layers cost on a board's cores is in `costs/`: [`Board::costs`].
+//! `cross/` holds the scripts that build and test for Arm on another computer.
 
+mod costs;
+mod machine;
+
+pub use costs::{Costs, CostsError, Pointwise, Precision, Product};
+pub use machine::Machine;
+
+use std::fmt;
 use std::time::Duration;
 
 /// What the program knows of a kind of machine before it runs there.
@@ -28,6 +36,10 @@ pub struct Board {
     pub memory_mb: usize,
     /// Time for one live frame.
     pub frame_budget: Duration,
+    /// The core whose table in `costs/` holds for its fast cores.
+    pub core: String,
+    /// The key that bundles for this board must be signed with: minisign's public key, in base64. None accepts what the program is told to.
+    pub public_key: Option<String>,
 }
 
 /// An instruction set architecture.
@@ -61,21 +73,10 @@ pub enum Feature {
     F16c,
     /// x86: four int8 products a lane.
     AvxVnni,
-}
-
-/// A machine as it was found.
-#[derive(Clone, Debug)]
-pub struct Machine {
-    /// What it executes.
-    pub architecture: Architecture,
-    /// What its cores have.
-    pub features: Vec<Feature>,
-    /// Number of cores.
-    pub cores: usize,
-    /// Memory, MiB.
-    pub memory_mb: usize,
-    /// The device tree's model and compatible names; empty where there is none.
-    pub device_tree: String,
+    /// x86: 512-bit vectors (F, BW, DQ and VL).
+    Avx512,
+    /// x86: four int8 products a lane of 512-bit vectors.
+    Avx512Vnni,
 }
 
 /// Why a text is not a board.
@@ -120,14 +121,76 @@ pub enum BoardError {
         /// The architecture.
         architecture: Architecture,
     },
+    /// No table of costs is named so.
+    #[error("`core` is `{found}`, expected one of {}", list(&cores()))]
+    Core {
+        /// The name.
+        found: String,
+    },
+    /// Not what minisign prints as a public key.
+    #[error("`public_key` is `{found}`, expected the 56 characters of a minisign public key, RW…")]
+    PublicKey {
+        /// The text.
+        found: String,
+    },
+}
+
+/// No board has this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no board is named `{found}`: expected one of {}", list(&names()))]
+pub struct UnknownBoard {
+    /// The name.
+    pub found: String,
+}
+
+/// The name of the machine itself as a board.
+const NATIVE: &str = "native";
+
+fn names() -> Vec<String> {
+    Board::all().into_iter().map(|board| board.name).chain([NATIVE.to_owned()]).collect()
+}
+
+fn cores() -> Vec<String> {
+    Costs::all().iter().map(|costs| costs.core.clone()).collect()
+}
+
+fn list(words: &[String]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 impl Feature {
     fn architecture(self) -> Architecture {
         match self {
             Self::Neon | Self::Dotprod | Self::Fp16 | Self::I8mm => Architecture::Aarch64,
-            Self::Avx2 | Self::Fma | Self::F16c | Self::AvxVnni => Architecture::X86_64,
+            Self::Avx2
+            | Self::Fma
+            | Self::F16c
+            | Self::AvxVnni
+            | Self::Avx512
+            | Self::Avx512Vnni => Architecture::X86_64,
         }
+    }
+
+    /// As a profile spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Neon => "neon",
+            Self::Dotprod => "dotprod",
+            Self::Fp16 => "fp16",
+            Self::I8mm => "i8mm",
+            Self::Avx2 => "avx2",
+            Self::Fma => "fma",
+            Self::F16c => "f16c",
+            Self::AvxVnni => "avx_vnni",
+            Self::Avx512 => "avx512",
+            Self::Avx512Vnni => "avx512_vnni",
+        }
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -145,13 +208,16 @@ struct Profile {
     threads: usize,
     memory_mb: usize,
     frame_budget_ms: u64,
+    core: String,
+    public_key: Option<String>,
 }
 
-const PROFILES: [&str; 6] = [
+const PROFILES: [&str; 7] = [
     include_str!("../boards/pi4.toml"),
     include_str!("../boards/pi5.toml"),
     include_str!("../boards/rk3588.toml"),
     include_str!("../boards/jetson-orin.toml"),
+    include_str!("../boards/phone-x3.toml"),
     include_str!("../boards/nuc.toml"),
     include_str!("../boards/desktop.toml"),
 ];
@@ -189,6 +255,12 @@ impl Board {
         if let Some(&feature) = profile.features.iter().find(|f| f.architecture() != architecture) {
             return Err(BoardError::Feature { feature, architecture });
         }
+        if Costs::of(&profile.core).is_none() {
+            return Err(BoardError::Core { found: profile.core });
+        }
+        if let Some(key) = profile.public_key.as_deref().filter(|key| !is_public_key(key)) {
+            return Err(BoardError::PublicKey { found: key.to_owned() });
+        }
         Ok(Self {
             name: profile.name,
             description: profile.description,
@@ -200,7 +272,84 @@ impl Board {
             threads: profile.threads,
             memory_mb: profile.memory_mb,
             frame_budget: Duration::from_millis(profile.frame_budget_ms),
+            core: profile.core,
+            public_key: profile.public_key,
         })
+    }
+
+    /// The board of this name; `native` is the machine that the program runs on.
+    ///
+    /// # Errors
+    /// No board has the name; the message lists those there are.
+    pub fn named(name: &str) -> Result<Self, UnknownBoard> {
+        if name == NATIVE {
+            return Ok(Self::native());
+        }
+        let found = Self::all().into_iter().find(|board| board.name == name);
+        found.ok_or_else(|| UnknownBoard { found: name.to_owned() })
+    }
+
+    /// The machine that the program runs on, as a board. Its fast cores, threads and budget are those of the board that it is, where it
+    /// is one; else all its cores work, in the budget of the most demanding board that it can stand in for.
+    pub fn native() -> Self {
+        Self::of_machine(&Machine::here())
+    }
+
+    fn of_machine(machine: &Machine) -> Self {
+        let like = Self::detect(machine);
+        let is_it = like.clone().filter(|board| board.is(machine) && board.cores == machine.cores);
+        let (big_cores, threads) = match is_it {
+            Some(board) => (board.big_cores, board.threads),
+            None => ((0..machine.cores).collect(), machine.cores),
+        };
+        let core = match machine.architecture {
+            Architecture::X86_64 if machine.features.contains(&Feature::Avx512Vnni) => {
+                "avx512_vnni"
+            }
+            Architecture::X86_64 => "avx2",
+            Architecture::Aarch64 if machine.features.contains(&Feature::I8mm) => "cortex-x3",
+            Architecture::Aarch64 if machine.features.contains(&Feature::Dotprod) => "cortex-a76",
+            Architecture::Aarch64 => "cortex-a72",
+        };
+        Self {
+            name: NATIVE.to_owned(),
+            description: "This machine".to_owned(),
+            recognised_by: Vec::new(),
+            architecture: machine.architecture,
+            features: machine.features.clone(),
+            cores: machine.cores,
+            big_cores,
+            threads,
+            memory_mb: machine.memory_mb,
+            frame_budget: like.map_or(SLOWEST_FRAME, |board| board.frame_budget),
+            core: core.to_owned(),
+            public_key: None,
+        }
+    }
+
+    /// What its fast cores need for layers of each kind.
+    ///
+    /// # Panics
+    /// Never: [`Board::parse`] and [`Board::native`] give only names of tables.
+    pub fn costs(&self) -> &'static Costs {
+        Costs::of(&self.core).expect("a board's core has a table")
+    }
+
+    /// The sets of instructions of its cores by the names that the kernels and `VITRINE_FEATURES` use.
+    pub fn instruction_sets(&self) -> Vec<&'static str> {
+        use Feature::*;
+        const SETS: [(&str, &[Feature]); 8] = [
+            ("neon", &[Neon]),
+            ("neon_dotprod", &[Dotprod]),
+            ("neon_i8mm", &[I8mm]),
+            ("neon_fp16", &[Fp16]),
+            ("avx2", &[Avx2, Fma, F16c]),
+            ("avx_vnni", &[Avx2, Fma, F16c, AvxVnni]),
+            ("avx512", &[Avx2, Fma, F16c, Avx512]),
+            ("avx512_vnni", &[Avx2, Fma, F16c, Avx512, Avx512Vnni]),
+        ];
+        let has = |needs: &[Feature]| needs.iter().all(|need| self.features.contains(need));
+        SETS.iter().filter(|(_, needs)| has(needs)).map(|(name, _)| *name).collect()
     }
 
     /// All boards that the program was built with.
@@ -221,14 +370,16 @@ impl Board {
     /// most cores.
     pub fn detect(machine: &Machine) -> Option<Self> {
         let boards = Self::all();
-        let named = |board: &&Self| {
-            board.recognised_by.iter().any(|name| machine.device_tree.contains(name.as_str()))
-        };
-        if let Some(board) = boards.iter().find(named) {
+        if let Some(board) = boards.iter().find(|board| board.is(machine)) {
             return Some(board.clone());
         }
         let fitting = boards.into_iter().filter(|board| board.fits(machine));
         fitting.max_by_key(|board| (board.features.len(), board.cores))
+    }
+
+    /// Whether the device tree says so.
+    fn is(&self, machine: &Machine) -> bool {
+        self.recognised_by.iter().any(|name| machine.device_tree.contains(name.as_str()))
     }
 
     fn fits(&self, machine: &Machine) -> bool {
@@ -239,6 +390,15 @@ impl Board {
             && machine.cores >= self.cores
             && memory_mb >= self.memory_mb
     }
+}
+
+/// The budget of a machine that is slower than any board.
+const SLOWEST_FRAME: Duration = Duration::from_millis(133);
+
+/// Whether a text is 42 bytes in base64 that start with minisign's `Ed`.
+fn is_public_key(text: &str) -> bool {
+    let base64 = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '/';
+    text.len() == 56 && text.starts_with("RW") && text.chars().all(base64)
 }
 
 #[cfg(test)]
@@ -297,6 +457,13 @@ mod tests {
         assert!(matches!(with("[0, 1, 2, 3]", "[]"), BoardError::BigCores { .. }));
         assert!(matches!(with("threads = 4", "threads = 5"), BoardError::Threads { .. }));
         assert!(matches!(with("\"neon\"", "\"avx2\""), BoardError::Feature { .. }));
+        assert!(matches!(with("\"cortex-a76\"", "\"cortex-a9\""), BoardError::Core { .. }));
+        let key = |key: &str| Board::parse(&format!("{GOOD}public_key = \"{key}\"\n"));
+        let good = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+        assert_eq!(key(good).unwrap().public_key.as_deref(), Some(good));
+        for bad in ["", &good[1..], &good.replace('f', "-")] {
+            assert!(matches!(key(bad).unwrap_err(), BoardError::PublicKey { .. }), "{bad}");
+        }
     }
 
     #[test]
@@ -304,12 +471,54 @@ mod tests {
         use Feature::*;
         assert_eq!(detected(&machine(4, 3900, &[Neon])).as_deref(), Some("pi4"));
         assert_eq!(detected(&machine(4, 8000, &[Neon, Dotprod, Fp16])).as_deref(), Some("pi5"));
-        let eight = machine(8, 7800, &[Neon, Dotprod, Fp16, I8mm]);
-        assert_eq!(detected(&eight).as_deref(), Some("rk3588"));
+        assert_eq!(detected(&machine(8, 7800, &[Neon, Dotprod, Fp16])).as_deref(), Some("rk3588"));
+        let phone = machine(8, 7800, &[Neon, Dotprod, Fp16, I8mm]);
+        assert_eq!(detected(&phone).as_deref(), Some("phone-x3"));
         assert_eq!(detected(&machine(4, 16_000, &[Avx2, Fma, F16c])).as_deref(), Some("nuc"));
         assert_eq!(detected(&machine(16, 32_000, &[Avx2, Fma, F16c])).as_deref(), Some("desktop"));
         assert_eq!(detected(&machine(2, 16_000, &[Avx2, Fma, F16c])), None);
         assert_eq!(detected(&machine(4, 900, &[Neon])), None);
+    }
+
+    #[test]
+    fn boards_are_found_by_name_and_an_unknown_name_lists_them() {
+        for board in Board::all() {
+            assert_eq!(Board::named(&board.name), Ok(board));
+        }
+        let error = Board::named("pi3").unwrap_err().to_string();
+        assert!(error.contains("`pi3`") && error.contains("`phone-x3`, "), "{error}");
+        assert!(error.ends_with("`native`"), "{error}");
+    }
+
+    #[test]
+    fn the_native_board_is_this_machine() {
+        let (native, machine) = (Board::named("native").unwrap(), Machine::here());
+        assert_eq!(native.features, machine.features);
+        assert_eq!((native.cores, native.memory_mb), (machine.cores, machine.memory_mb));
+        assert!(native.threads >= 1 && native.threads <= native.cores);
+        assert!(native.big_cores.iter().all(|&core| core < native.cores));
+        assert_eq!(native.costs().core, native.core);
+    }
+
+    #[test]
+    fn a_machine_that_is_a_board_has_its_fast_cores() {
+        use Feature::*;
+        let mut machine = machine(8, 7800, &[Neon, Dotprod, Fp16]);
+        assert_eq!(Board::of_machine(&machine).big_cores, [0, 1, 2, 3, 4, 5, 6, 7]);
+        machine.device_tree = "rockchip,rk3588".into();
+        assert_eq!(Board::of_machine(&machine).big_cores, [4, 5, 6, 7]);
+        assert_eq!(Board::of_machine(&machine).core, "cortex-a76");
+        // A part of the cores, as in a container: the indices would not be theirs.
+        machine.cores = 2;
+        assert_eq!(Board::of_machine(&machine).big_cores, [0, 1]);
+    }
+
+    #[test]
+    fn sets_of_instructions_have_the_kernels_names() {
+        let sets = |name: &str| Board::named(name).unwrap().instruction_sets();
+        assert_eq!(sets("pi4"), ["neon"]);
+        assert_eq!(sets("phone-x3"), ["neon", "neon_dotprod", "neon_i8mm", "neon_fp16"]);
+        assert_eq!(sets("nuc"), ["avx2"]);
     }
 
     #[test]

@@ -1,18 +1,16 @@
-//! One TensorFlow Lite operation at a time to tract operations.
+//! One TensorFlow Lite operation at a time to layers.
 
 mod windowed;
 
-use super::bilinear::{Bilinear, Corners};
-use super::depth_to_space::DepthToSpace;
 use super::file::{Code, Operator};
-use super::{Graph, Wire, compile};
+use super::{Graph, Margin, compile};
 use crate::ModelError;
+use crate::nn::{
+    Binary, Corners, Layer, Linear, Operation, Pad, Parameter, Pool, Pooling, Resize, Sampling,
+    Slice,
+};
+use kernels::math::Activation;
 use tract_core::internal::*;
-use tract_core::ops::array::{Pad, PadMode, Slice, TypedConcat};
-use tract_core::ops::binary::TypedBinOp;
-use tract_core::ops::einsum::EinSum;
-use tract_core::ops::math;
-use tract_core::ops::nn::{Reduce, Reducer, hard_swish, sigmoid};
 
 /// Largest stride, dilation, block or pad accepted.
 const STEP_LIMIT: usize = 1 << 10;
@@ -43,60 +41,39 @@ pub(super) fn wire<'o>(
             _ => return Err(unknown(name.clone())),
         },
         Code::Builtin(code) => match code {
-            0 => ("ADD", |step| step.binary(math::add())),
-            1 => ("AVERAGE_POOL_2D", windowed::average_pool),
+            0 => ("ADD", |step| step.binary(Operation::Add)),
+            1 => ("AVERAGE_POOL_2D", |step| windowed::pool(step, Pooling::Mean)),
             2 => ("CONCATENATION", |step| step.concatenation()),
             3 => ("CONV_2D", windowed::convolution),
             4 => ("DEPTHWISE_CONV_2D", windowed::depthwise_convolution),
             5 => ("DEPTH_TO_SPACE", |step| step.depth_to_space()),
             6 => ("DEQUANTIZE", |step| step.pass_constant()),
             9 => ("FULLY_CONNECTED", |step| step.fully_connected()),
-            14 => ("LOGISTIC", |step| step.each_element(|graph, x| graph.add(sigmoid(), &[x]))),
-            17 => ("MAX_POOL_2D", windowed::max_pool),
-            18 => ("MUL", |step| step.binary(math::mul())),
-            19 => ("RELU", |step| step.each_element(|graph, x| activation(graph, x, 1))),
-            21 => ("RELU6", |step| step.each_element(|graph, x| activation(graph, x, 3))),
+            14 => ("LOGISTIC", |step| step.each_element(Activation::Sigmoid)),
+            17 => ("MAX_POOL_2D", |step| windowed::pool(step, Pooling::Greatest)),
+            18 => ("MUL", |step| step.binary(Operation::Multiply)),
+            19 => ("RELU", |step| step.each_element(Activation::Relu)),
+            21 => ("RELU6", |step| step.each_element(Activation::Relu6)),
             22 => ("RESHAPE", |step| step.reshape()),
             23 => ("RESIZE_BILINEAR", |step| step.resize_bilinear()),
             34 => ("PAD", |step| step.pad()),
             40 => ("MEAN", |step| step.mean()),
-            41 => ("SUB", |step| step.binary(math::sub())),
+            41 => ("SUB", |step| step.binary(Operation::Subtract)),
             45 => ("STRIDED_SLICE", |step| step.strided_slice()),
             54 => ("PRELU", |step| step.prelu()),
-            117 => {
-                ("HARD_SWISH", |step| step.each_element(|graph, x| graph.add(hard_swish(), &[x])))
-            }
+            117 => ("HARD_SWISH", |step| step.each_element(Activation::HardSwish)),
             124 => ("DENSIFY", |step| step.pass_constant()),
             _ => return Err(unknown(format!("builtin {code}"))),
         },
     };
     let mut step = Step { graph, operator, index, name };
     let output = step.output()?;
-    if step.graph.wires[output].is_some() || step.graph.is_constant(output) {
+    if step.graph.is_computed(output) || step.graph.is_constant(output) {
         return Err(step.unsupported("its output exists already"));
     }
     step.graph.spend(output)?;
     rule(&mut step)
 }
-
-/// Adds a fused activation, by its code in the schema.
-fn activation(graph: &mut Graph, outlet: OutletId, code: i8) -> Result<OutletId, ModelError> {
-    let (low, high) = match code {
-        1 => (0.0, None),
-        2 => (-1.0, Some(1.0)),
-        3 => (0.0, Some(6.0)),
-        _ => return Ok(outlet),
-    };
-    let rank = graph.model.outlet_fact(outlet).map_err(compile)?.rank();
-    let low = graph.add_constant(&[1; 4][..rank], &[low])?;
-    let outlet = graph.add(math::max(), &[outlet, low])?;
-    let Some(high) = high else { return Ok(outlet) };
-    let high = graph.add_constant(&[1; 4][..rank], &[high])?;
-    graph.add(math::min(), &[outlet, high])
-}
-
-/// Position in `[n, c, h, w]` of an axis of `[n, h, w, c]`.
-const CHANNELS_FIRST_AXIS: [usize; 4] = [0, 2, 3, 1];
 
 impl<'a> Step<'_, 'a, '_> {
     fn unsupported(&self, reason: &'static str) -> ModelError {
@@ -126,10 +103,6 @@ impl<'a> Step<'_, 'a, '_> {
             .map_err(|_| self.unsupported("a tensor is not an image [n, h, w, c]"))
     }
 
-    fn is_image(&self, tensor: usize) -> bool {
-        self.graph.shape(tensor).len() == 4
-    }
-
     fn small(&self, value: i32) -> Result<usize, ModelError> {
         usize::try_from(value)
             .ok()
@@ -149,12 +122,29 @@ impl<'a> Step<'_, 'a, '_> {
         self.operator.options.map_or(Ok(false), |options| options.bool(slot))
     }
 
+    /// Adds a layer under the name of the output.
+    fn add(&mut self, layer: Layer, inputs: &[OutletId]) -> Result<OutletId, ModelError> {
+        let name = self.graph.name(self.output()?);
+        let name = name.unwrap_or_else(|| format!("{}.{}", self.index, layer.kind()));
+        self.graph.add(&name, layer, inputs)
+    }
+
+    /// Adds a layer that comes with the operation's main one: the name of its kind is appended.
+    fn add_beside(&mut self, layer: Layer, inputs: &[OutletId]) -> Result<OutletId, ModelError> {
+        let name = self.graph.name(self.output()?).unwrap_or_else(|| self.index.to_string());
+        self.graph.add(&format!("{name}.{}", layer.kind()), layer, inputs)
+    }
+
+    /// Adds the fused activation whose code is in a slot of the options.
     fn activate(&mut self, outlet: OutletId, slot: usize) -> Result<OutletId, ModelError> {
-        let code = self.option_i8(slot)?;
-        if !(0..=3).contains(&code) {
-            return Err(self.unsupported("the fused activation is unknown"));
-        }
-        activation(self.graph, outlet, code)
+        let activation = match self.option_i8(slot)? {
+            0 => return Ok(outlet),
+            1 => Activation::Relu,
+            3 => Activation::Relu6,
+            2 => return Err(self.unsupported("values are held between -1 and 1")),
+            _ => return Err(self.unsupported("the fused activation is unknown")),
+        };
+        self.add_beside(Layer::Activate(activation), &[outlet])
     }
 
     /// Fails unless `given`, in the file's layout, is the shape that the file declares.
@@ -172,16 +162,12 @@ impl<'a> Step<'_, 'a, '_> {
     }
 
     /// Records where the output is, after checking its shape once more against the graph's.
-    fn finish(&mut self, wire: Wire) -> Result<(), ModelError> {
-        let (Wire::InFile(outlet) | Wire::ChannelsFirst(outlet)) = wire;
+    fn finish(&mut self, outlet: OutletId) -> Result<(), ModelError> {
         let fact = self.graph.model.outlet_fact(outlet).map_err(compile)?;
-        let mut given = fact.shape.as_concrete().unwrap_or_default().to_vec();
-        if matches!(wire, Wire::ChannelsFirst(_)) && given.len() == 4 {
-            given[1..].rotate_left(1);
-        }
+        let given = fact.shape.as_concrete().unwrap_or_default().to_vec();
         self.agree(&given)?;
         let output = self.output()?;
-        self.graph.wires[output] = Some(wire);
+        self.graph.wires[output] = Some(outlet);
         Ok(())
     }
 
@@ -195,33 +181,22 @@ impl<'a> Step<'_, 'a, '_> {
         Ok(())
     }
 
-    /// An operation on every element by itself.
-    fn each_element(
-        &mut self,
-        rule: impl Fn(&mut Graph, OutletId) -> Result<OutletId, ModelError>,
-    ) -> Result<(), ModelError> {
+    fn each_element(&mut self, activation: Activation) -> Result<(), ModelError> {
         let input = self.input(0)?;
         self.agree(self.graph.shape(input))?;
-        let wire = match self.graph.wire(input)? {
-            Wire::InFile(outlet) => Wire::InFile(rule(self.graph, outlet)?),
-            Wire::ChannelsFirst(outlet) => Wire::ChannelsFirst(rule(self.graph, outlet)?),
-        };
-        self.finish(wire)
+        let x = self.graph.outlet(input)?;
+        let outlet = self.add(Layer::Activate(activation), &[x])?;
+        self.finish(outlet)
     }
 
-    fn binary(&mut self, op: TypedBinOp) -> Result<(), ModelError> {
+    fn binary(&mut self, operation: Operation) -> Result<(), ModelError> {
         let (a, b) = (self.input(0)?, self.input(1)?);
         let given = self.broadcast(self.graph.shape(a), self.graph.shape(b))?;
         self.agree(&given)?;
-        let a = self.operand(a, given.len())?;
-        let b = self.operand(b, given.len())?;
-        let outlet = self.graph.add(op, &[a, b])?;
+        let operands = [self.graph.outlet(a)?, self.graph.outlet(b)?];
+        let outlet = self.add(Layer::Binary(Binary { operation }), &operands)?;
         let outlet = self.activate(outlet, 0)?;
-        self.finish(if given.len() == 4 {
-            Wire::ChannelsFirst(outlet)
-        } else {
-            Wire::InFile(outlet)
-        })
+        self.finish(outlet)
     }
 
     fn broadcast(&self, a: &[usize], b: &[usize]) -> Result<Vec<usize>, ModelError> {
@@ -238,39 +213,28 @@ impl<'a> Step<'_, 'a, '_> {
             .collect()
     }
 
-    /// One side of a binary operation, brought to `rank`; images channels first.
-    fn operand(&mut self, tensor: usize, rank: usize) -> Result<OutletId, ModelError> {
-        let shape = self.graph.shape(tensor);
-        if !self.graph.is_constant(tensor) {
-            return match (shape.len() == rank, rank) {
-                (true, 4) => self.graph.channels_first(tensor),
-                (true, _) => self.graph.as_in_file(tensor),
-                _ => Err(self.unsupported("computed operands differ in rank")),
-            };
-        }
-        let values = self.graph.floats(tensor)?;
-        let mut extents = vec![1; rank - shape.len()];
-        extents.extend(shape);
-        let outlet = self.graph.add_constant(&extents, &values)?;
-        if rank == 4 { self.graph.add(AxisOp::Move(3, 1), &[outlet]) } else { Ok(outlet) }
-    }
-
     fn prelu(&mut self) -> Result<(), ModelError> {
-        let (input, slope) = (self.input(0)?, self.input(1)?);
+        let (input, slopes) = (self.input(0)?, self.input(1)?);
         let shape = self.graph.shape(input);
-        if self.broadcast(shape, self.graph.shape(slope))? != shape {
-            return Err(self.unsupported("its slopes are larger than its input"));
-        }
+        let Some(&channels) = shape.last() else {
+            return Err(self.unsupported("its input has no channels"));
+        };
         self.agree(shape)?;
-        let rank = shape.len();
-        let x = self.operand(input, rank)?;
-        let slope = self.operand(slope, rank)?;
-        let zero = self.graph.add_constant(&[1; 4][..rank], &[0.0])?;
-        let positive = self.graph.add(math::max(), &[x, zero])?;
-        let negative = self.graph.add(math::min(), &[x, zero])?;
-        let scaled = self.graph.add(math::mul(), &[negative, slope])?;
-        let outlet = self.graph.add(math::add(), &[positive, scaled])?;
-        self.finish(if rank == 4 { Wire::ChannelsFirst(outlet) } else { Wire::InFile(outlet) })
+        let slopes = if self.graph.is_constant(slopes) {
+            self.graph.parameter(slopes)?
+        } else {
+            return Err(self.unsupported("its slopes are not a constant"));
+        };
+        let slopes = match slopes.values.len() {
+            1 => Parameter::new(slopes.name, &[channels], vec![slopes.values[0]; channels]),
+            count if count == channels && slopes.shape.last() == Some(&channels) => {
+                Parameter { shape: vec![channels], ..slopes }
+            }
+            _ => return Err(self.unsupported("it does not have one slope for each channel")),
+        };
+        let x = self.graph.outlet(input)?;
+        let outlet = self.add(Layer::PRelu(slopes), &[x])?;
+        self.finish(outlet)
     }
 
     fn concatenation(&mut self) -> Result<(), ModelError> {
@@ -291,12 +255,10 @@ impl<'a> Step<'_, 'a, '_> {
         }
         self.agree(&given)?;
         let outlets =
-            inputs.iter().map(|&input| self.operand(input, rank)).collect::<Result<Vec<_>, _>>()?;
-        let image = rank == 4;
-        let axis = if image { CHANNELS_FIRST_AXIS[axis] } else { axis };
-        let outlet = self.graph.add(TypedConcat { axis }, &outlets)?;
+            inputs.iter().map(|&input| self.graph.outlet(input)).collect::<Result<Vec<_>, _>>()?;
+        let outlet = self.add(Layer::Concat { axis }, &outlets)?;
         let outlet = self.activate(outlet, 1)?;
-        self.finish(if image { Wire::ChannelsFirst(outlet) } else { Wire::InFile(outlet) })
+        self.finish(outlet)
     }
 
     fn axis(&self, axis: i32, rank: usize) -> Result<usize, ModelError> {
@@ -315,9 +277,9 @@ impl<'a> Step<'_, 'a, '_> {
             return Err(self.unsupported("its block does not divide the channels"));
         }
         self.agree(&[n, h * block, w * block, c / (block * block)])?;
-        let x = self.graph.channels_first(input)?;
-        let outlet = self.graph.add(DepthToSpace { block }, &[x])?;
-        self.finish(Wire::ChannelsFirst(outlet))
+        let x = self.graph.outlet(input)?;
+        let outlet = self.add(Layer::DepthToSpace { block }, &[x])?;
+        self.finish(outlet)
     }
 
     fn resize_bilinear(&mut self) -> Result<(), ModelError> {
@@ -336,9 +298,10 @@ impl<'a> Step<'_, 'a, '_> {
             (false, true) => Corners::HalfPixel,
             (false, false) => Corners::Origin,
         };
-        let x = self.graph.channels_first(input)?;
-        let outlet = self.graph.add(Bilinear { height, width, corners }, &[x])?;
-        self.finish(Wire::ChannelsFirst(outlet))
+        let x = self.graph.outlet(input)?;
+        let resize = Resize { height, width, sampling: Sampling::Bilinear(corners) };
+        let outlet = self.add(Layer::Resize(resize), &[x])?;
+        self.finish(outlet)
     }
 
     fn reshape(&mut self) -> Result<(), ModelError> {
@@ -347,14 +310,10 @@ impl<'a> Step<'_, 'a, '_> {
         if from.iter().product::<usize>() != to.iter().product::<usize>() {
             return Err(self.unsupported("it changes the number of elements"));
         }
-        let dims = |shape: &[usize]| shape.iter().map(|e| e.to_dim()).collect::<TVec<_>>();
-        let x = self.graph.as_in_file(input)?;
-        let outlet = if from == to {
-            x
-        } else {
-            self.graph.add(AxisOp::Reshape(0, dims(from), dims(to)), &[x])?
-        };
-        self.finish(Wire::InFile(outlet))
+        let x = self.graph.outlet(input)?;
+        let outlet =
+            if from == to { x } else { self.add(Layer::Reshape { shape: to.to_vec() }, &[x])? };
+        self.finish(outlet)
     }
 
     fn pad(&mut self) -> Result<(), ModelError> {
@@ -379,14 +338,19 @@ impl<'a> Step<'_, 'a, '_> {
             .map(|(e, (before, after))| e + before + after)
             .collect::<Vec<_>>();
         self.agree(&given)?;
-        let image = self.is_image(input);
-        if image {
-            pairs[1..].rotate_right(1);
+        let [(0, 0), (top, bottom), (left, right), channels] = pairs[..] else {
+            return Err(self.unsupported("it does not pad an image [n, h, w, c]"));
+        };
+        let pads = [top, left, bottom, right];
+        let x = self.graph.outlet(input)?;
+        if channels == (0, 0) {
+            let output = self.output()?;
+            self.graph.margins[output] = Some(Margin { inner: input, pads });
+            return Ok(());
         }
-        let x = self.operand(input, shape.len())?;
-        let mode = PadMode::Constant(rctensor0(0f32));
-        let outlet = self.graph.add(Pad { pads: pairs, mode }, &[x])?;
-        self.finish(if image { Wire::ChannelsFirst(outlet) } else { Wire::InFile(outlet) })
+        let pad = Pad { image: pads, channels: channels.into() };
+        let outlet = self.add(Layer::Pad(pad), &[x])?;
+        self.finish(outlet)
     }
 
     fn mean(&mut self) -> Result<(), ModelError> {
@@ -405,23 +369,41 @@ impl<'a> Step<'_, 'a, '_> {
         if keep {
             self.agree(&kept.collect::<Vec<_>>())?;
         }
-        let image = self.is_image(input) && keep;
-        let x =
-            if image { self.graph.channels_first(input)? } else { self.graph.as_in_file(input)? };
-        let mut reduced_axes: TVec<usize> =
-            axes.iter().map(|&a| if image { CHANNELS_FIRST_AXIS[a] } else { a }).collect();
-        reduced_axes.sort_unstable();
-        let mut outlet =
-            self.graph.add(Reduce { axes: reduced_axes, reducer: Reducer::Sum }, &[x])?;
-        let count = axes.iter().map(|&a| shape[a]).product::<usize>();
-        let share = self.graph.add_constant(&[1; 4][..shape.len()], &[1.0 / count as f32])?;
-        outlet = self.graph.add(math::mul(), &[outlet, share])?;
-        if !keep {
-            for &axis in axes.iter().rev() {
-                outlet = self.graph.add(AxisOp::Rm(axis), &[outlet])?;
-            }
+        let mut x = self.graph.outlet(input)?;
+        let &[first, .., last] = &[&axes[..], &axes[..]].concat()[..] else {
+            return self.finish(x);
+        };
+        if last - first != axes.len() - 1 {
+            return Err(self.unsupported("its axes are not side by side"));
         }
-        self.finish(if image { Wire::ChannelsFirst(outlet) } else { Wire::InFile(outlet) })
+        let mut window = [1, 1];
+        if shape.len() == 4 && axes.iter().all(|axis| matches!(axis, 1 | 2)) {
+            axes.iter().for_each(|&axis| window[axis - 1] = shape[axis]);
+        } else {
+            let extents = |axes: &[usize]| axes.iter().product::<usize>();
+            let (before, over) = (extents(&shape[..first]), extents(&shape[first..=last]));
+            let shape = vec![before, over, 1, extents(&shape[last + 1..])];
+            x = self.add_beside(Layer::Reshape { shape }, &[x])?;
+            window[0] = over;
+        }
+        let pool = Pool { pooling: Pooling::Mean, window, stride: [1, 1], padding: [0; 4] };
+        let outlet = self.add(Layer::Pool(pool), &[x])?;
+        let outlet = self.reshaped(outlet)?;
+        self.finish(outlet)
+    }
+
+    /// The outlet in the shape of the output, where it has as many values.
+    fn reshaped(&mut self, outlet: OutletId) -> Result<OutletId, ModelError> {
+        let shape = self.graph.shape(self.output()?).to_vec();
+        let fact = self.graph.model.outlet_fact(outlet).map_err(compile)?;
+        let given = fact.shape.as_concrete().unwrap_or_default().to_vec();
+        if given == shape {
+            return Ok(outlet);
+        }
+        if given.iter().product::<usize>() != shape.iter().product::<usize>() {
+            self.agree(&given)?;
+        }
+        self.add_beside(Layer::Reshape { shape }, &[outlet])
     }
 
     fn fully_connected(&mut self) -> Result<(), ModelError> {
@@ -442,30 +424,25 @@ impl<'a> Step<'_, 'a, '_> {
         if to.iter().product::<usize>() != rows * units || to.last() != Some(&units) {
             self.agree(&[rows, units])?;
         }
-        let dims = |shape: &[usize]| shape.iter().map(|e| e.to_dim()).collect::<TVec<_>>();
-        let mut x = self.graph.as_in_file(input)?;
-        if shape != [rows, depth] {
-            x = self.graph.add(AxisOp::Reshape(0, dims(shape), dims(&[rows, depth])), &[x])?;
+        let mut x = self.graph.outlet(input)?;
+        if shape.last() != Some(&depth) {
+            x = self.add_beside(Layer::Reshape { shape: vec![rows, depth] }, &[x])?;
         }
-        let values = self.graph.floats(weights)?;
-        let weights = self.graph.add_constant(&[units, depth], &values)?;
-        let axes = "mk,nk->mn".parse().map_err(compile)?;
-        let product = EinSum { axes, operating_dt: f32::datum_type(), q_params: None };
-        let mut outlet = self.graph.add(product, &[x, weights])?;
-        if let Some(bias) = self.optional_input(2) {
-            if self.graph.shape(bias) != [units] {
-                return Err(self.unsupported("its bias does not have one value for each unit"));
-            }
-            let values = self.graph.floats(bias)?;
-            let bias = self.graph.add_constant(&[1, units], &values)?;
-            outlet = self.graph.add(math::add(), &[outlet, bias])?;
+        let weights = self.graph.parameter(weights)?;
+        let bias = self.bias(units)?;
+        let outlet = self.add(Layer::Linear(Linear { weights, bias }), &[x])?;
+        let outlet = self.activate(outlet, 0)?;
+        let outlet = self.reshaped(outlet)?;
+        self.finish(outlet)
+    }
+
+    /// The third input, one value for each channel.
+    fn bias(&mut self, channels: usize) -> Result<Option<Parameter>, ModelError> {
+        let Some(bias) = self.optional_input(2) else { return Ok(None) };
+        if self.graph.shape(bias) != [channels] {
+            return Err(self.unsupported("its bias does not have one value for each channel"));
         }
-        outlet = self.activate(outlet, 0)?;
-        if to != [rows, units] {
-            outlet =
-                self.graph.add(AxisOp::Reshape(0, dims(&[rows, units]), dims(to)), &[outlet])?;
-        }
-        self.finish(Wire::InFile(outlet))
+        self.graph.parameter(bias).map(Some)
     }
 
     fn strided_slice(&mut self) -> Result<(), ModelError> {
@@ -485,7 +462,7 @@ impl<'a> Step<'_, 'a, '_> {
         {
             return Err(self.unsupported("it does not slice every axis with stride 1"));
         }
-        let mut outlet = self.graph.as_in_file(input)?;
+        let mut outlet = self.graph.outlet(input)?;
         for (axis, &extent) in shape.iter().enumerate() {
             let place = |value: i32| {
                 let value = i64::from(value) + if value < 0 { extent as i64 } else { 0 };
@@ -501,12 +478,11 @@ impl<'a> Step<'_, 'a, '_> {
                 return Err(self.unsupported("it leaves nothing of an axis"));
             }
             if (start, stop) != (0, extent) {
-                outlet = self.graph.add(Slice::new(axis, start, stop), &[outlet])?;
+                let slice = Slice { axis, start, end: stop };
+                outlet = self.add(Layer::Slice(slice), &[outlet])?;
             }
         }
-        for axis in (0..shape.len()).rev().filter(|axis| shrink >> axis & 1 == 1) {
-            outlet = self.graph.add(AxisOp::Rm(axis), &[outlet])?;
-        }
-        self.finish(Wire::InFile(outlet))
+        let outlet = self.reshaped(outlet)?;
+        self.finish(outlet)
     }
 }

@@ -1,12 +1,8 @@
 //! Convolutions and pools: a window that moves over an image.
 
-use super::super::Wire;
 use super::Step;
 use crate::ModelError;
-use tract_core::internal::*;
-use tract_core::ops::cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool};
-use tract_core::ops::math;
-use tract_core::ops::nn::{DataFormat, Reduce, Reducer};
+use crate::nn::{Convolution, Layer, Parameter, Pool, Pooling, TransposedConvolution};
 
 /// How far beyond the image a window may reach.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,14 +32,14 @@ struct Window {
 }
 
 impl Window {
-    /// Positions of the window on each axis, and the pads before and after that they need.
+    /// Positions of the window on each axis, and the padding that they need: top, left, bottom, right.
     fn place(
         &self,
         step: &Step,
         input: [usize; 2],
-    ) -> Result<([usize; 2], PaddingSpec), ModelError> {
+    ) -> Result<([usize; 2], [usize; 4]), ModelError> {
         let mut positions = [0; 2];
-        let (mut before, mut after) = (tvec![0; 2], tvec![0; 2]);
+        let mut pads = [0; 4];
         for axis in 0..2 {
             let reach = (self.kernel[axis] - 1) * self.dilation[axis] + 1;
             let stride = self.stride[axis];
@@ -56,27 +52,10 @@ impl Window {
             };
             let needed = (positions[axis] - 1) * stride + reach;
             let missing = needed.saturating_sub(input[axis]);
-            before[axis] = missing / 2;
-            after[axis] = missing - missing / 2;
+            pads[axis] = missing / 2;
+            pads[axis + 2] = missing - missing / 2;
         }
-        let padding = if before.iter().chain(&after).all(|&pad| pad == 0) {
-            PaddingSpec::Valid
-        } else {
-            PaddingSpec::Explicit(before, after)
-        };
-        Ok((positions, padding))
-    }
-
-    fn pool_spec(&self, padding: PaddingSpec, channels_in: usize, channels_out: usize) -> PoolSpec {
-        PoolSpec {
-            data_format: DataFormat::NCHW,
-            kernel_shape: self.kernel.as_slice().into(),
-            padding,
-            dilations: Some(self.dilation.as_slice().into()),
-            strides: Some(self.stride.as_slice().into()),
-            input_channels: channels_in,
-            output_channels: channels_out,
-        }
+        Ok((positions, pads))
     }
 }
 
@@ -94,10 +73,8 @@ pub(super) fn convolution(step: &mut Step) -> Result<(), ModelError> {
         dilation: [step.small(step.option_i32(5, 1)?)?, step.small(step.option_i32(4, 1)?)?],
         padding: Padding::from_code(step, step.option_i8(0)?)?,
     };
-    let values = step.graph.floats(weights)?;
-    let kernel = step.graph.add_constant(&[out, kernel_h, kernel_w, depth], &values)?;
-    let kernel = step.graph.add(AxisOp::Move(3, 1), &[kernel])?;
-    convolve(step, window, kernel, out, channels / depth, 3)
+    let weights = step.graph.parameter(weights)?;
+    convolve(step, window, weights, channels / depth, 3)
 }
 
 /// `[1, kh, kw, c · multiplier]` weights.
@@ -114,45 +91,42 @@ pub(super) fn depthwise_convolution(step: &mut Step) -> Result<(), ModelError> {
         dilation: [step.small(step.option_i32(6, 1)?)?, step.small(step.option_i32(5, 1)?)?],
         padding: Padding::from_code(step, step.option_i8(0)?)?,
     };
-    let values = step.graph.floats(weights)?;
-    let kernel = step.graph.add_constant(&[1, kernel_h, kernel_w, out], &values)?;
-    // [1, kh, kw, o] → [o, 1, kh, kw]
-    let kernel = step.graph.add(AxisOp::Move(3, 0), &[kernel])?;
-    convolve(step, window, kernel, out, channels, 4)
+    let weights = step.graph.parameter(weights)?;
+    let places = kernel_h * kernel_w;
+    let values = (0..out * places).map(|i| weights.values[i % places * out + i / places]);
+    let values = values.collect::<Vec<_>>();
+    let weights = Parameter::new(weights.name, &[out, kernel_h, kernel_w, 1], values);
+    convolve(step, window, weights, channels, 4)
 }
 
 fn convolve(
     step: &mut Step,
     window: Window,
-    kernel: OutletId,
-    out: usize,
-    group: usize,
+    weights: Parameter,
+    groups: usize,
     activation_slot: usize,
 ) -> Result<(), ModelError> {
     let input = step.input(0)?;
-    let [n, h, w, channels] = step.image_shape(input)?;
-    let ([out_h, out_w], padding) = window.place(step, [h, w])?;
+    let out = weights.shape[0];
+    let [n, h, w, _] = step.image_shape(input)?;
+    let ([out_h, out_w], mut padding) = window.place(step, [h, w])?;
     step.agree(&[n, out_h, out_w, out])?;
-    let bias = bias(step, out)?;
-    let bias = step.graph.add_constant(&[out], &bias)?;
-    let x = step.graph.channels_first(input)?;
-    let conv = Conv {
-        pool_spec: window.pool_spec(padding, channels, out),
-        kernel_fmt: KernelFormat::OIHW,
-        group,
-        q_params: None,
+    let bias = step.bias(out)?;
+    // Zeros around zeros: the sums are those of the padded image.
+    let inner = match step.graph.margins[input] {
+        Some(margin) => {
+            padding.iter_mut().zip(margin.pads).for_each(|(padding, pad)| *padding += pad);
+            margin.inner
+        }
+        None => input,
     };
-    let outlet = step.graph.add(conv, &[x, kernel, bias])?;
+    let x = step.graph.outlet(inner)?;
+    let (stride, dilation) = (window.stride, window.dilation);
+    let convolution =
+        Convolution { weights, bias, stride, dilation, padding, groups, enlargement: 1 };
+    let outlet = step.add(Layer::Convolution(convolution), &[x])?;
     let outlet = step.activate(outlet, activation_slot)?;
-    step.finish(Wire::ChannelsFirst(outlet))
-}
-
-fn bias(step: &mut Step, channels: usize) -> Result<Vec<f32>, ModelError> {
-    let Some(bias) = step.optional_input(2) else { return Ok(vec![0.0; channels]) };
-    if step.graph.shape(bias) != [channels] {
-        return Err(step.unsupported("its bias does not have one value for each channel"));
-    }
-    step.graph.floats(bias)
+    step.finish(outlet)
 }
 
 /// MediaPipe's transposed convolution with a bias: `[o, kh, kw, i]` weights; its options are three
@@ -177,7 +151,7 @@ pub(super) fn transposed_convolution(step: &mut Step) -> Result<(), ModelError> 
         _ => return Err(step.unsupported("the padding is unknown")),
     };
     let kernel = [kernel_h, kernel_w];
-    let (mut before, mut after) = (tvec![0; 2], tvec![0; 2]);
+    let mut cropping = [0; 4];
     for (axis, (from, to)) in [(h, out_h), (w, out_w)].into_iter().enumerate() {
         let reach = (from - 1) * stride[axis] + kernel[axis];
         let fits = match padding {
@@ -187,74 +161,37 @@ pub(super) fn transposed_convolution(step: &mut Step) -> Result<(), ModelError> 
         if !fits {
             return Err(step.unsupported("its output does not follow from its input"));
         }
-        before[axis] = (reach - to) / 2;
-        after[axis] = (reach - to) - before[axis];
+        cropping[axis] = (reach - to) / 2;
+        cropping[axis + 2] = (reach - to) - cropping[axis];
     }
     step.agree(&[n, out_h, out_w, out])?;
-    let bias = bias(step, out)?;
-    let bias = step.graph.add_constant(&[out], &bias)?;
-    let values = step.graph.floats(weights)?;
-    let weights = step.graph.add_constant(&[out, kernel_h, kernel_w, depth], &values)?;
-    let weights = step.graph.add(AxisOp::Move(3, 1), &[weights])?;
-    let x = step.graph.channels_first(input)?;
-    let padding = if before.iter().chain(&after).all(|&pad| pad == 0) {
-        PaddingSpec::Valid
-    } else {
-        PaddingSpec::Explicit(before, after)
-    };
-    let window = Window { kernel, stride, dilation: [1, 1], padding: Padding::Valid };
-    let deconv = Deconv {
-        pool_spec: window.pool_spec(padding, channels, out),
-        kernel_format: KernelFormat::OIHW,
-        adjustments: tvec![0; 2],
-        group: 1,
-    };
-    let outlet = step.graph.add(deconv, &[x, weights, bias])?;
-    step.finish(Wire::ChannelsFirst(outlet))
+    let bias = step.bias(out)?;
+    let weights = step.graph.parameter(weights)?;
+    let elements = weights.values.len();
+    let values = (0..elements).map(|i| weights.values[i % out * (elements / out) + i / out]);
+    let values = values.collect::<Vec<_>>();
+    let weights = Parameter::new(weights.name, &[kernel_h, kernel_w, depth, out], values);
+    let x = step.graph.outlet(input)?;
+    let layer = TransposedConvolution { weights, bias, stride, cropping };
+    let outlet = step.add(Layer::Transposed(layer), &[x])?;
+    step.finish(outlet)
 }
 
-fn pool_window(step: &Step) -> Result<Window, ModelError> {
-    Ok(Window {
+/// The greatest value of a window, or the mean of those inside the image.
+pub(super) fn pool(step: &mut Step, pooling: Pooling) -> Result<(), ModelError> {
+    let window = Window {
         kernel: [step.small(step.option_i32(4, 0)?)?, step.small(step.option_i32(3, 0)?)?],
         stride: [step.small(step.option_i32(2, 0)?)?, step.small(step.option_i32(1, 0)?)?],
         dilation: [1, 1],
         padding: Padding::from_code(step, step.option_i8(0)?)?,
-    })
-}
-
-pub(super) fn max_pool(step: &mut Step) -> Result<(), ModelError> {
-    pool(step, |pool_spec| MaxPool { pool_spec, with_index_outputs: None }.into())
-}
-
-pub(super) fn average_pool(step: &mut Step) -> Result<(), ModelError> {
+    };
     let input = step.input(0)?;
     let [n, h, w, channels] = step.image_shape(input)?;
-    let window = pool_window(step)?;
-    if window.kernel != [h, w] || window.padding != Padding::Valid {
-        return pool(step, |pool_spec| {
-            SumPool { pool_spec, count_include_pad: false, normalize: true }.into()
-        });
-    }
-    step.agree(&[n, 1, 1, channels])?;
-    let x = step.graph.channels_first(input)?;
-    let sum = step.graph.add(Reduce { axes: tvec![2, 3], reducer: Reducer::Sum }, &[x])?;
-    let share = step.graph.add_constant(&[1; 4], &[1.0 / (h * w) as f32])?;
-    let outlet = step.graph.add(math::mul(), &[sum, share])?;
-    let outlet = step.activate(outlet, 5)?;
-    step.finish(Wire::ChannelsFirst(outlet))
-}
-
-fn pool(
-    step: &mut Step,
-    rule: impl FnOnce(PoolSpec) -> Box<dyn TypedOp>,
-) -> Result<(), ModelError> {
-    let input = step.input(0)?;
-    let [n, h, w, channels] = step.image_shape(input)?;
-    let window = pool_window(step)?;
     let ([out_h, out_w], padding) = window.place(step, [h, w])?;
     step.agree(&[n, out_h, out_w, channels])?;
-    let x = step.graph.channels_first(input)?;
-    let outlet = step.graph.add(rule(window.pool_spec(padding, channels, channels)), &[x])?;
+    let x = step.graph.outlet(input)?;
+    let pool = Pool { pooling, window: window.kernel, stride: window.stride, padding };
+    let outlet = step.add(Layer::Pool(pool), &[x])?;
     let outlet = step.activate(outlet, 5)?;
-    step.finish(Wire::ChannelsFirst(outlet))
+    step.finish(outlet)
 }

@@ -1,0 +1,7 @@
+#![no_main]
+
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    checks::graph(bytes);
+});

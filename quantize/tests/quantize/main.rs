@@ -1,0 +1,5 @@
+//! Tests of whole nets.
+
+mod nets;
+mod pipeline;
+mod qdq;
