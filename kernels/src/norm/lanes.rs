@@ -40,13 +40,32 @@ pub unsafe fn run_dynamic<L: Lanes, const CENTRED: bool>(
     output: &mut [i8],
     steps: &mut [f32],
 ) {
-    let (output, steps, rows) = (output.as_mut_ptr(), steps.as_mut_ptr(), steps.len());
+    // An activation that is chosen inside the loop keeps closures from being inlined, and those lose the engine's instructions.
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match norm.activation {
+            Activation::None => rows_with::<L, _, CENTRED>(norm, Nothing, input, output, steps),
+            function => rows_with::<L, _, CENTRED>(norm, function, input, output, steps),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows_with<L: Lanes, A: Function, const CENTRED: bool>(
+    norm: RowNorm,
+    function: A,
+    input: Input,
+    output: &mut [i8],
+    steps: &mut [f32],
+) {
     // SAFETY: passed on to the caller.
     unsafe {
         match input {
-            Input::F32(x) => dynamic_rows::<L, f32, CENTRED>(norm, x.as_ptr(), output, steps, rows),
+            Input::F32(x) => {
+                dynamic_rows::<L, f32, A, CENTRED>(norm, function, x.as_ptr(), output, steps)
+            }
             Input::F16(x) => {
-                dynamic_rows::<L, half::f16, CENTRED>(norm, x.as_ptr(), output, steps, rows)
+                dynamic_rows::<L, half::f16, A, CENTRED>(norm, function, x.as_ptr(), output, steps)
             }
         }
     }
@@ -77,14 +96,15 @@ impl<L: Lanes, A: Function, const CENTRED: bool> Body for Run<'_, L, A, CENTRED>
 }
 
 #[inline(always)]
-unsafe fn dynamic_rows<L: Lanes, I: Source, const CENTRED: bool>(
+unsafe fn dynamic_rows<L: Lanes, I: Source, A: Function, const CENTRED: bool>(
     norm: RowNorm,
+    function: A,
     input: *const I,
-    output: *mut i8,
-    steps: *mut f32,
-    rows: usize,
+    output: &mut [i8],
+    steps: &mut [f32],
 ) {
     let channels = norm.channels();
+    let (output, steps, rows) = (output.as_mut_ptr(), steps.as_mut_ptr(), steps.len());
     // SAFETY: each row has as many values as there are channels, and one step.
     unsafe {
         for row in 0..rows {
@@ -95,9 +115,9 @@ unsafe fn dynamic_rows<L: Lanes, I: Source, const CENTRED: bool>(
                 y.write_bytes(0, channels);
                 continue;
             }
-            let (step, factor) = step(greatest::<L, I>(norm, statistics, x));
+            let (step, factor) = step(greatest::<L, I, A>(norm, statistics, function, x));
             steps.add(row).write(step);
-            row_out(norm, statistics, norm.activation, x, Quantizer::<L>::with(factor, 0), y);
+            row_out(norm, statistics, function, x, Quantizer::<L>::with(factor, 0), y);
         }
     }
 }
@@ -204,6 +224,35 @@ pub fn each<L: Lanes>(
     }
 }
 
+/// A row's statistics in every lane.
+#[derive(Clone, Copy)]
+struct Spread<L> {
+    pivot: L,
+    inverse: L,
+    offset: L,
+}
+
+impl<L: Lanes> Spread<L> {
+    #[inline(always)]
+    unsafe fn new(statistics: Statistics) -> Self {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            Self {
+                pivot: L::splat(statistics.pivot),
+                inverse: L::splat(statistics.inverse),
+                offset: L::splat(statistics.offset),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn of<A: Function>(self, function: A, x: L, scale: L, shift: L) -> L {
+        // SAFETY: passed on to the caller.
+        unsafe { function.of(x.sub(self.pivot).fma(self.inverse, self.offset).fma(scale, shift)) }
+    }
+}
+
+// Plain loops: closures that are not inlined lose the engine's instructions.
 #[inline(always)]
 unsafe fn row_out<L: Lanes, I: Source, O: Sink, A: Function>(
     norm: RowNorm,
@@ -214,53 +263,57 @@ unsafe fn row_out<L: Lanes, I: Source, O: Sink, A: Function>(
     y: *mut O,
 ) {
     let (scale, shift) = (norm.scale.as_ptr(), norm.shift.as_ptr());
-    // SAFETY: `each` stays within the channels.
+    let width = norm.channels() % L::COUNT;
+    let end = norm.channels() - width;
+    // SAFETY: all stays within the channels.
     unsafe {
-        let (pivot, inverse) = (L::splat(statistics.pivot), L::splat(statistics.inverse));
-        let offset = L::splat(statistics.offset);
-        let of =
-            |x: L, scale, shift| function.of(x.sub(pivot).fma(inverse, offset).fma(scale, shift));
-        each::<L>(
-            norm.channels(),
-            |at| {
-                let value = of(I::load(x.add(at)), L::load(scale.add(at)), L::load(shift.add(at)));
-                quantizer.store(value, y.add(at));
-            },
-            |at, width| {
-                let part = |from: *const f32| L::load_first(from.add(at), width);
-                let value = of(I::load_first(x.add(at), width), part(scale), part(shift));
-                quantizer.store_first(value, y.add(at), width);
-            },
-        );
+        let spread = Spread::<L>::new(statistics);
+        let mut at = 0;
+        while at < end {
+            let (scale, shift) = (L::load(scale.add(at)), L::load(shift.add(at)));
+            let value = spread.of(function, I::load(x.add(at)), scale, shift);
+            quantizer.store(value, y.add(at));
+            at += L::COUNT;
+        }
+        if width > 0 {
+            let (scale, shift) =
+                (L::load_first(scale.add(at), width), L::load_first(shift.add(at), width));
+            let value = spread.of(function, I::load_first(x.add(at), width), scale, shift);
+            quantizer.store_first(value, y.add(at), width);
+        }
     }
 }
 
 /// The greatest size of the row's results.
 #[inline(always)]
-unsafe fn greatest<L: Lanes, I: Source>(norm: RowNorm, statistics: Statistics, x: *const I) -> f32 {
+unsafe fn greatest<L: Lanes, I: Source, A: Function>(
+    norm: RowNorm,
+    statistics: Statistics,
+    function: A,
+    x: *const I,
+) -> f32 {
     let (scale, shift) = (norm.scale.as_ptr(), norm.shift.as_ptr());
-    // SAFETY: `each` stays within the channels.
+    let width = norm.channels() % L::COUNT;
+    let end = norm.channels() - width;
+    // SAFETY: all stays within the channels.
     unsafe {
-        let (pivot, inverse) = (L::splat(statistics.pivot), L::splat(statistics.inverse));
-        let offset = L::splat(statistics.offset);
-        let of = |x: L, scale, shift| {
-            Function::of(norm.activation, x.sub(pivot).fma(inverse, offset).fma(scale, shift))
-        };
-        let most = std::cell::Cell::new(L::splat(0.0));
-        each::<L>(
-            norm.channels(),
-            |at| {
-                let value = of(I::load(x.add(at)), L::load(scale.add(at)), L::load(shift.add(at)));
-                most.set(value.abs().at_least(most.get()));
-            },
-            |at, width| {
-                let part = |from: *const f32| L::load_first(from.add(at), width);
-                let value = of(I::load_first(x.add(at), width), part(scale), part(shift));
-                let mut values = [0.0; 16];
-                value.abs().store_first(values.as_mut_ptr(), width);
-                most.set(L::load(values.as_ptr()).at_least(most.get()));
-            },
-        );
-        most.get().greatest()
+        let spread = Spread::<L>::new(statistics);
+        let mut most = L::splat(0.0);
+        let mut at = 0;
+        while at < end {
+            let (scale, shift) = (L::load(scale.add(at)), L::load(shift.add(at)));
+            let value = spread.of(function, I::load(x.add(at)), scale, shift);
+            most = value.abs().at_least(most);
+            at += L::COUNT;
+        }
+        if width > 0 {
+            let (scale, shift) =
+                (L::load_first(scale.add(at), width), L::load_first(shift.add(at), width));
+            let value = spread.of(function, I::load_first(x.add(at), width), scale, shift);
+            let mut values = [0.0; 16];
+            value.abs().store_first(values.as_mut_ptr(), width);
+            most = L::load(values.as_ptr()).at_least(most);
+        }
+        most.greatest()
     }
 }
