@@ -19,6 +19,7 @@ mod geometry;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod quantize;
+mod strips;
 mod tile;
 
 pub use geometry::{Filters, Geometry, filter_sums, pack_filters};
@@ -71,6 +72,7 @@ where
             + bytes_for::<E>(geometry.depth())
             + bytes_for::<E>(self.tile_rows() * depth)
             + bytes_for::<i8>(ring)
+            + strips::scratch_bytes(self, geometry)
     }
 }
 
@@ -206,6 +208,10 @@ macro_rules! same_type_convolution {
                         continue;
                     }
                     let source = Image::new(input, geometry, group);
+                    if strips::apply(self, geometry) {
+                        strips::convolve(self, (geometry, &pixels), source, product, scratch);
+                        continue;
+                    }
                     let (pack, outside) = (self.row().packing, <$element>::ZERO);
                     let packing = Packing { pack, outside, scale: 1.0, zero_point: 0 };
                     let place = (geometry, pixels.start);

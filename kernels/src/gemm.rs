@@ -15,7 +15,8 @@
 //! square root of it, since roundings are as often up as down. Where one block takes all of k and C is f16, bias and
 //! residual are added in f16 too.
 //!
-//! A convolution is this product with another way to find A's rows: it packs them itself and calls [`drive`].
+//! A convolution is this product with another way to find A's rows: it packs them itself and calls [`drive`]. Rows of few values of k, and f32
+//! products of few columns, are not packed: `direct.rs` multiplies them where they stand.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -25,7 +26,14 @@ mod avx512;
 mod avx512_vnni;
 #[cfg(target_arch = "x86_64")]
 mod avx_vnni;
+pub(crate) mod direct;
 pub(crate) mod epilogue;
+#[cfg(target_arch = "x86_64")]
+mod few_avx2;
+#[cfg(target_arch = "x86_64")]
+mod few_avx512;
+#[cfg(target_arch = "aarch64")]
+mod few_neon;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
@@ -47,6 +55,7 @@ use crate::features::{Features, Isa};
 use crate::kernel::{Identity, Kernel, Row};
 use crate::layouts::FEW;
 use crate::scratch::{Plain, bytes_for, cut};
+use direct::{Direct, Run, drive_strips};
 use half::f16;
 use std::ops::Range;
 
@@ -146,6 +155,8 @@ pub struct GemmRow<E: Element> {
     pub(crate) multiply: Multiply<E>,
     /// Taken first where all steps fit into one call.
     pub(crate) fused: Option<Fused<E>>,
+    /// Taken instead of packing and `multiply` for up to so many values of k.
+    pub(crate) direct: Option<(Direct<E>, usize)>,
     pub(crate) packing: E::Packing,
     pub(crate) finish: unsafe fn(&Finish<E::Sum>),
 }
@@ -199,9 +210,21 @@ impl Row for GemmRow<f32> {
         #[cfg(target_arch = "x86_64")]
         avx512::GEMM_F32,
         #[cfg(target_arch = "x86_64")]
+        few_avx512::GEMM_F32_SIXTEEN,
+        #[cfg(target_arch = "x86_64")]
+        few_avx512::GEMM_F32_EIGHT,
+        #[cfg(target_arch = "x86_64")]
+        few_avx512::GEMM_F32_ONE,
+        #[cfg(target_arch = "x86_64")]
         avx2::GEMM_F32,
+        #[cfg(target_arch = "x86_64")]
+        few_avx2::GEMM_F32_EIGHT,
+        #[cfg(target_arch = "x86_64")]
+        few_avx2::GEMM_F32_ONE,
         #[cfg(target_arch = "aarch64")]
         neon::GEMM_F32,
+        #[cfg(target_arch = "aarch64")]
+        few_neon::GEMM_F32_ONE,
         scalar::GEMM_F32,
     ];
     fn identity(&self) -> &Identity {
@@ -301,9 +324,11 @@ where
     /// Bytes of working memory for `rows` rows.
     pub fn scratch_bytes(self, rows: usize, weights: &Weights<E>) -> usize {
         let block = self.block_rows(rows, weights.steps());
-        bytes_for::<E>(block * weights.steps() * self.step_length() / self.row().mr)
+        let strips = self.strips_scratch_bytes();
+        let packed = bytes_for::<E>(block * weights.steps() * self.step_length() / self.row().mr)
             + bytes_for::<E::Sum>(block * self.layout().nr)
-            + bytes_for::<f32>(block)
+            + bytes_for::<f32>(block);
+        packed.max(strips)
     }
 
     /// Elements that a step of k takes in a panel of A: `mr · kr · widening`.
@@ -556,6 +581,15 @@ macro_rules! same_type_gemm {
                 let weights = product.weights;
                 assert_eq!(weights.segments(), 1, "the weights are packed for a convolution");
                 a.check(product.rows, weights.k());
+                if self.is_direct([1, weights.k()]) {
+                    let (rows, run) =
+                        (product.rows, Run { start: a.values.as_ptr(), step: a.stride });
+                    // SAFETY: `check` found every row long enough.
+                    unsafe {
+                        drive_strips(self, product, scratch, |strip| strip(0..rows, &[run]));
+                    }
+                    return;
+                }
                 let pack = self.row().packing;
                 drive(self, product, 0, scratch, |first, count, panel, scales| {
                     scales.fill(1.0);

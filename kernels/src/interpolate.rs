@@ -62,10 +62,28 @@ impl Convention {
     }
 }
 
-/// A version; its function takes a pixel and needs its instructions.
+/// A version; its function takes pixels of a row of the target and needs its instructions.
 pub struct InterpolateRow<T: 'static> {
     identity: Identity,
-    mix: unsafe fn([&[T]; 4], [f32; 2], &mut [T]),
+    mix: unsafe fn(&Pixels<T>, &mut [T]),
+}
+
+/// Where pixels of a row of the target come from.
+struct Pixels<'a, T> {
+    /// The row of the source at or before the position, the one after, and how much of that.
+    lines: [&'a [T]; 2],
+    down: f32,
+    /// One for each pixel.
+    columns: &'a [Column],
+    channels: usize,
+}
+
+/// Where the pixels left and right of a position start in a row, and how much of the right one.
+#[derive(Clone, Copy, Default)]
+struct Column {
+    left: usize,
+    right: usize,
+    across: f32,
 }
 
 impl Row for InterpolateRow<f32> {
@@ -107,6 +125,9 @@ impl Row for InterpolateRow<i8> {
     }
 }
 
+/// Pixels of a row whose neighbours are worked out together.
+const COLUMNS: usize = 64;
+
 /// Sizes of a resize: height and width of source and target, and channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sizes {
@@ -146,15 +167,21 @@ where
     ) {
         sizes.check(from.len(), &rows, to.len());
         let Sizes { from: [height, width], to: [height_to, width_to], channels } = sizes;
-        let pixel = |y: usize, x: usize| &from[(y * width + x) * channels..][..channels];
-        let places = rows.flat_map(|y| (0..width_to).map(move |x| (y, x)));
-        for ((y, x), to) in places.zip(to.chunks_exact_mut(channels)) {
-            let (top, bottom, down) = convention.neighbours(y, height, height_to);
-            let (left, right, across) = convention.neighbours(x, width, width_to);
-            let corners =
-                [pixel(top, left), pixel(top, right), pixel(bottom, left), pixel(bottom, right)];
-            // SAFETY: holding the kernel says that the CPU has its instructions.
-            unsafe { (self.row().mix)(corners, [across, down], to) };
+        let line = |y: usize| &from[y * width * channels..][..width * channels];
+        for first in (0..width_to).step_by(COLUMNS) {
+            let mut columns = [Column::default(); COLUMNS];
+            let columns = &mut columns[..COLUMNS.min(width_to - first)];
+            for (x, column) in (first..).zip(&mut *columns) {
+                let (left, right, across) = convention.neighbours(x, width, width_to);
+                *column = Column { left: left * channels, right: right * channels, across };
+            }
+            for (row, y) in rows.clone().enumerate() {
+                let (top, bottom, down) = convention.neighbours(y, height, height_to);
+                let pixels = Pixels { lines: [line(top), line(bottom)], down, columns, channels };
+                let to = &mut to[(row * width_to + first) * channels..];
+                // SAFETY: holding the kernel says that the CPU has its instructions.
+                unsafe { (self.row().mix)(&pixels, &mut to[..columns.len() * channels]) };
+            }
         }
     }
 }

@@ -7,6 +7,9 @@ use crate::{gemm, winograd};
 /// [`Kernel::pick`](crate::kernel::Kernel::pick).
 pub const FEW: usize = 128;
 
+/// The most columns of f32 products that are computed one by one, with lanes along k.
+pub const SINGLES: usize = 4;
+
 /// The layouts that dispatch takes on a CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layouts {
@@ -18,6 +21,8 @@ pub struct Layouts {
     pub gemm_f16: gemm::Layout,
     /// Products of floats.
     pub gemm_f32: gemm::Layout,
+    /// Of narrower panels for products of floats with few columns and many rows, the narrowest first: see [`Layouts::few_f32`].
+    pub narrow_f32: &'static [gemm::Layout],
     /// int4 products.
     pub gemm_i4: gemm::Layout,
     /// Output channels of a panel and the multiple of input channels, by Winograd in f16.
@@ -37,6 +42,7 @@ impl Layouts {
             many_i8: first(GEMM_I8, sets),
             gemm_f16: first(GEMM_F16, sets),
             gemm_f32: first(GEMM_F32, sets),
+            narrow_f32: first(NARROW_F32, sets),
             gemm_i4: first(GEMM_I4, sets),
             winograd_f16: first(WINOGRAD_F16, sets),
             winograd_f32: first(WINOGRAD_F32, sets),
@@ -51,6 +57,17 @@ impl Layouts {
     /// Of an int8 product with `k` values of k.
     pub fn gemm_i8(&self, k: usize) -> gemm::Layout {
         if k < FEW { self.few_i8 } else { self.many_i8 }
+    }
+
+    /// Of a product of floats with `columns` columns and many rows.
+    pub fn few_f32(&self, columns: usize) -> gemm::Layout {
+        // Three narrow panels are less than two wide ones.
+        let thirds = |nr: usize| 2 * nr == self.gemm_f32.nr && columns.div_ceil(nr) == 3;
+        let fits = |layout: &gemm::Layout| match layout.nr {
+            1 => columns <= SINGLES,
+            nr => columns <= nr || thirds(nr),
+        };
+        self.narrow_f32.iter().copied().find(fits).unwrap_or(self.gemm_f32)
     }
 
     /// Of a convolution by Winograd's method in f16, with a tile of so many outputs.
@@ -81,6 +98,10 @@ impl Plain for gemm::Layout {
     const PLAIN: Self = PLAIN;
 }
 
+impl Plain for &'static [gemm::Layout] {
+    const PLAIN: Self = &[];
+}
+
 impl Plain for [usize; 2] {
     const PLAIN: Self = WINOGRAD_PLAIN;
 }
@@ -98,6 +119,8 @@ const fn of<L: Copy>(table: ByIsa<L>, isa: Isa) -> L {
 }
 
 pub(crate) const PLAIN: gemm::Layout = gemm::Layout { nr: 1, kr: 1 };
+pub(crate) const EIGHT: gemm::Layout = gemm::Layout { nr: 8, kr: 1 };
+pub(crate) const SIXTEEN: gemm::Layout = gemm::Layout { nr: 16, kr: 1 };
 pub(crate) const WINOGRAD_PLAIN: [usize; 2] = [1, 1];
 
 const GEMM_I8: ByIsa<gemm::Layout> = &[
@@ -121,6 +144,9 @@ const GEMM_F32: ByIsa<gemm::Layout> = &[
     (Isa::Avx2, gemm::Layout { nr: 16, kr: 1 }),
     (Isa::Neon, gemm::Layout { nr: 8, kr: 1 }),
 ];
+
+const NARROW_F32: ByIsa<&[gemm::Layout]> =
+    &[(Isa::Avx512, &[PLAIN, EIGHT, SIXTEEN]), (Isa::Avx2, &[PLAIN, EIGHT]), (Isa::Neon, &[PLAIN])];
 
 const GEMM_I4: ByIsa<gemm::Layout> = &[
     (Isa::Avx512Vnni, gemm::Layout { nr: 16, kr: 4 }),
@@ -203,6 +229,10 @@ mod tests {
                 let kernel = Kernel::<GemmRow<f32>>::pick(features, k);
                 assert_eq!(layouts.gemm_f32, kernel.layout(), "f32, k = {k}, {sets:?}");
             }
+            for layout in layouts.narrow_f32 {
+                let found = Kernel::<GemmRow<f32>>::with_layout(*layout, features).unwrap();
+                assert!(!found.identity().needs.is_empty(), "{layout:?}, {sets:?}");
+            }
             let kernel = Kernel::<GemmI4Row>::first(features);
             assert_eq!(layouts.gemm_i4, kernel.layout(), "int4, {sets:?}");
             let best = Kernel::<WinogradRow<f16>>::first(features);
@@ -237,5 +267,8 @@ mod tests {
         assert_eq!(wide.gemm_i8(FEW - 1), gemm::Layout { nr: 16, kr: 4 });
         assert_eq!(wide.gemm_i8(FEW), gemm::Layout { nr: 32, kr: 4 });
         assert_eq!(Layouts::of(&[]).gemm_i8(FEW), gemm::Layout { nr: 1, kr: 1 });
+        let columns = [1, SINGLES, 5, 8, 9, 16, 17, 33, 48, 49];
+        assert_eq!(columns.map(|n| wide.few_f32(n).nr), [1, 1, 8, 8, 16, 16, 32, 16, 16, 32]);
+        assert_eq!(columns.map(|n| pi5.few_f32(n).nr), [1, 1, 8, 8, 8, 8, 8, 8, 8, 8]);
     }
 }

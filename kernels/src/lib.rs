@@ -49,4 +49,5 @@ pub mod stored;
 pub mod transposed;
 pub mod warp;
 pub mod winograd;
+pub mod wiping;
 pub mod yuv;

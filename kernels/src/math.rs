@@ -57,6 +57,16 @@ impl Activation {
         unsafe { self.lanes(x) }
     }
 
+    /// The limits of an activation that only clamps: `at_least` the first and `at_most` the second are its bits.
+    pub fn limits(self) -> Option<[f32; 2]> {
+        match self {
+            Activation::None => Some([f32::NEG_INFINITY, f32::INFINITY]),
+            Activation::Relu => Some([0.0, f32::INFINITY]),
+            Activation::Relu6 => Some([0.0, 6.0]),
+            _ => None,
+        }
+    }
+
     /// The function of each lane.
     ///
     /// # Safety

@@ -265,7 +265,9 @@ fn float_choices(shape: &LayerShape, float: Precision) -> Vec<Choice> {
     // Reading its weights is all the work of a product of one row.
     let one_row = shape.kind == LayerKind::Linear && shape.rows == 1;
     let mut choices = vec![Choice::float(if one_row { Precision::F16 } else { float })];
-    if shape.winograd {
+    // Floats of few columns are multiplied where they stand; Winograd's method computes whole panels.
+    let few = float == Precision::F32 && shape.outputs <= kernels::layouts::SINGLES;
+    if shape.winograd && !few {
         // Larger tiles lose too much in half precision: see the table of errors in `kernels::winograd`.
         let tiles: &[[usize; 2]] = match float {
             Precision::F16 => &[[2, 2], [4, 4]],

@@ -7,6 +7,7 @@ use kernels::convolution::{Convolution, Filters, Geometry, filter_sums, pack_fil
 use kernels::features::Features;
 use kernels::gemm::{Element, Epilogue, GemmRow, I8Rows, Output, Precision, Quantization, Rows};
 use kernels::kernel::{Kernel, Row};
+use kernels::layouts::Layouts;
 
 pub fn cases(shape: &Shape, features: Features) -> Vec<Case> {
     if shape.operation != "convolution" {
@@ -14,13 +15,18 @@ pub fn cases(shape: &Shape, features: Features) -> Vec<Case> {
     }
     let mut cases = Vec::new();
     if shape.wants("i8") {
-        cases.extend(rows(shape, features, i8_case));
+        cases.extend(rows(shape, features, |pick, _| pick, i8_case));
     }
     if shape.wants("f16") {
-        cases.extend(rows(shape, features, f16_case));
+        cases.extend(rows(shape, features, |pick, _| pick, f16_case));
     }
     if shape.wants("f32") {
-        cases.extend(rows(shape, features, f32_case));
+        let layouts = Layouts::here(features);
+        let few = |pick, columns| {
+            let layout = layouts.few_f32(columns);
+            Kernel::<GemmRow<f32>>::with_layout(layout, features).unwrap_or(pick)
+        };
+        cases.extend(rows(shape, features, few, f32_case));
     }
     cases
 }
@@ -44,6 +50,7 @@ fn geometry(shape: &Shape) -> Geometry {
 fn rows<E: Element>(
     shape: &Shape,
     features: Features,
+    pick: impl Fn(Kernel<GemmRow<E>>, usize) -> Kernel<GemmRow<E>>,
     case: fn(&Shape, Geometry, Kernel<GemmRow<E>>, bool) -> Case,
 ) -> Vec<Case>
 where
@@ -51,7 +58,7 @@ where
 {
     let geometry = geometry(shape);
     let k = geometry.taps() * geometry.depth();
-    let pick = Kernel::<GemmRow<E>>::pick(features, k).identity().name;
+    let pick = pick(Kernel::<GemmRow<E>>::pick(features, k), geometry.channels_out).identity().name;
     Kernel::<GemmRow<E>>::supported(features)
         .map(|kernel| case(shape, geometry, kernel, kernel.identity().name == pick))
         .collect()

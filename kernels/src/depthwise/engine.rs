@@ -3,7 +3,6 @@
 use super::sweep::Job;
 use crate::gemm::{Element, Output};
 use crate::lanes::Lanes;
-use crate::math::Activation;
 use crate::scratch::Plain;
 use half::f16;
 use std::marker::PhantomData;
@@ -112,7 +111,7 @@ unsafe impl<L: Lanes, E: Float> Engine for Wide<L, E> {
     }
     #[inline(always)]
     unsafe fn new(job: &Job<E>) -> Self {
-        let limits = limits(job.epilogue.activation).unwrap_or_default();
+        let limits = job.epilogue.activation.limits().unwrap_or_default();
         // SAFETY: what the trait asks of the caller.
         unsafe { Self { limits: limits.map(|limit| L::splat(limit)), element: PhantomData } }
     }
@@ -182,7 +181,7 @@ impl<L: Lanes> Requantize<L> {
             Output::I8 { scale, zero_point, .. } => (1.0 / *scale, *zero_point as f32),
             _ => (1.0, 0.0),
         };
-        let limits = limits(job.epilogue.activation).unwrap_or_default();
+        let limits = job.epilogue.activation.limits().unwrap_or_default();
         // SAFETY: passed on to the caller.
         unsafe {
             Self {
@@ -309,15 +308,5 @@ impl Stored for f32 {
     fn target(output: &mut Output) -> Option<(*mut Self, usize)> {
         let Output::F32 { values, stride } = output else { return None };
         Some((values.as_mut_ptr(), *stride))
-    }
-}
-
-/// The limits of an activation that only clamps.
-pub(super) fn limits(activation: Activation) -> Option<[f32; 2]> {
-    match activation {
-        Activation::None => Some([f32::NEG_INFINITY, f32::INFINITY]),
-        Activation::Relu => Some([0.0, f32::INFINITY]),
-        Activation::Relu6 => Some([0.0, 6.0]),
-        _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Halves multiplied and summed as halves.
 
 use super::DepthwiseRow;
-use super::engine::{Engine, Wide, limits};
+use super::engine::{Engine, Wide};
 use super::sweep::{Job, sweep};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
@@ -68,7 +68,7 @@ unsafe impl Engine for Halves {
     }
     #[inline(always)]
     unsafe fn new(job: &Job<f16>) -> Self {
-        let [low, high] = limits(job.epilogue.activation).unwrap_or_default();
+        let [low, high] = job.epilogue.activation.limits().unwrap_or_default();
         // SAFETY: what the trait asks of the caller.
         unsafe { Self { limits: [splat(low), splat(high)] } }
     }

@@ -3,7 +3,7 @@
 //!
 //! Values are multiplied as they stand; what the zero point makes too much, `z · Σ B`, is where sums start from.
 
-use super::engine::{Engine, limits};
+use super::engine::Engine;
 use super::sweep::{Job, Place, finish_tile, input_pixel, places, sweep};
 use super::{MOST_PIXELS, TAP_WORDS};
 use crate::convolution::Geometry;
@@ -59,7 +59,7 @@ pub(super) struct Whole {
 impl Whole {
     /// None where the epilogue is another, or where infinity or NaN could come about.
     fn of(job: &Job<i8>) -> Option<Self> {
-        let [low, high] = limits(job.epilogue.activation)?;
+        let [low, high] = job.epilogue.activation.limits()?;
         if job.epilogue.residual.is_some() {
             return None;
         }

@@ -5,7 +5,7 @@
 //! type that the engine multiplies. The last register overlaps the one before where the channels are no multiple of it.
 
 use super::MOST_PIXELS;
-use super::engine::{Engine, Stored, limits};
+use super::engine::{Engine, Stored};
 use crate::convolution::Geometry;
 use crate::gemm::{Element, Epilogue, Finish, Output, Rows, finish};
 use crate::math::Activation;
@@ -64,7 +64,7 @@ unsafe fn sweep_channels<V: Engine>(job: &mut Job<V::Element>) {
     let Epilogue { residual, activation, scales, .. } = *job.epilogue;
     let same_type = V::Element::target(job.output).is_some();
     let in_registers = residual.is_none()
-        && limits(activation).is_some()
+        && activation.limits().is_some()
         && same_type
         && (scales.is_none() || size_of::<V::Element>() == 1);
     let mode = match (in_registers, activation) {

@@ -3,8 +3,10 @@
 //! int8 values are multiplied as i16: A is widened when it is packed, B when it is read, so that no pair of products can
 //! overflow, −128·−128 neither.
 
-use super::epilogue::Target;
-use super::x86::{Floats, Pairs, QuantizedPairs, Steps, Widened, greatest, interleave};
+use super::direct::{Strip, columns};
+use super::x86::{
+    Floats, Pairs, QuantizedPairs, Steps, Widened, fused_floats, greatest, interleave,
+};
 use super::{Finish, GemmRow, I8Packing, epilogue};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
@@ -36,6 +38,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
     steps: 512,
     multiply: multiply_i8,
     fused: Some(fused_i8),
+    direct: None,
     packing: I8Packing {
         from_i8: pack_i8,
         from_f16: quantize_f16,
@@ -55,6 +58,7 @@ pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
     steps: 1024,
     multiply: multiply_f16,
     fused: Some(fused_f16),
+    direct: None,
     packing: pack_f16,
     finish: finish_f32,
 };
@@ -67,9 +71,16 @@ pub(super) const GEMM_F32: GemmRow<f32> = GemmRow {
     steps: 1024,
     multiply: multiply_f32,
     fused: Some(fused_f32),
+    direct: Some((direct_f32, 64)),
     packing: pack_f32,
     finish: finish_f32,
 };
+
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn direct_f32(strip: &Strip<f32>, b: *const f32, sums: *mut f32, tile: &Finish<f32>) {
+    // SAFETY: passed on to the caller.
+    unsafe { columns::<Avx2, MR, 2>(strip, b, sums, tile) }
+}
 
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn multiply_f32(steps: usize, a: *const f32, b: *const f32, sums: *mut f32, first: bool) {
@@ -112,6 +123,11 @@ unsafe fn tile_of_floats(
 }
 
 #[inline(always)]
+fn lanes(tile: [[__m256; 2]; MR]) -> [[Avx2; 2]; MR] {
+    tile.map(|row| row.map(Avx2))
+}
+
+#[inline(always)]
 unsafe fn store_f32(tile: &[[__m256; 2]; MR], sums: *mut f32, first: bool) {
     // SAFETY: the sums are 6 rows of 16, aligned.
     unsafe {
@@ -128,57 +144,12 @@ unsafe fn store_f32(tile: &[[__m256; 2]; MR], sums: *mut f32, first: bool) {
     }
 }
 
-/// Whole tiles with a bias at most, from f32 to f32 or from f16 to f16.
-#[inline(always)]
-unsafe fn fused(tile: &Finish<f32>, sums: impl Fn(usize) -> [[__m256; 2]; MR]) -> usize {
-    if tile.columns < NR || !tile.is_plain() || !tile.scales.is_null() {
-        return 0;
-    }
-    let whole = tile.rows / MR;
-    // SAFETY: the rows and columns are within the tile that `Finish::new` checked.
-    unsafe {
-        let bias = if tile.bias.is_null() {
-            [_mm256_setzero_ps(); 2]
-        } else {
-            [_mm256_loadu_ps(tile.bias), _mm256_loadu_ps(tile.bias.add(8))]
-        };
-        match tile.output {
-            Target::F32(to, stride) => {
-                for index in 0..whole {
-                    let sums = sums(index);
-                    for row in 0..MR {
-                        for half in 0..2 {
-                            let to = to.add((index * MR + row) * stride + half * 8);
-                            _mm256_storeu_ps(to, _mm256_add_ps(sums[row][half], bias[half]));
-                        }
-                    }
-                }
-            }
-            Target::F16(to, stride) => {
-                for index in 0..whole {
-                    let sums = sums(index);
-                    for row in 0..MR {
-                        for half in 0..2 {
-                            let to = to.add((index * MR + row) * stride + half * 8);
-                            let value = _mm256_add_ps(sums[row][half], bias[half]);
-                            let value = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(value);
-                            _mm_storeu_si128(to.cast(), value);
-                        }
-                    }
-                }
-            }
-            Target::I8(..) => return 0,
-        }
-    }
-    whole * MR
-}
-
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn fused_f32(steps: usize, a: *const f32, b: *const f32, tile: &Finish<f32>) -> usize {
     // SAFETY: passed on to the caller.
     unsafe {
-        fused(tile, |index| {
-            tile_of_floats(steps, a.add(index * steps * MR), |at| _mm256_loadu_ps(b.add(at)))
+        fused_floats(tile, |index| {
+            lanes(tile_of_floats(steps, a.add(index * steps * MR), |at| _mm256_loadu_ps(b.add(at))))
         })
     }
 }
@@ -188,7 +159,9 @@ unsafe fn fused_f16(steps: usize, a: *const f16, b: *const f16, tile: &Finish<f3
     // SAFETY: passed on to the caller; the packing wrote f32.
     unsafe {
         let wide = |at| _mm256_cvtph_ps(_mm_loadu_si128(b.add(at).cast()));
-        fused(tile, |index| tile_of_floats(steps, a.cast::<f32>().add(index * steps * MR), wide))
+        fused_floats(tile, |index| {
+            lanes(tile_of_floats(steps, a.cast::<f32>().add(index * steps * MR), wide))
+        })
     }
 }
 

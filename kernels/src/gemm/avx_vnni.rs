@@ -28,6 +28,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
     steps: 1024,
     multiply,
     fused: Some(fused),
+    direct: None,
     packing: I8Packing {
         from_i8: pack,
         from_f16: quantize_f16,

@@ -153,12 +153,6 @@ pub(crate) enum Target {
 }
 
 impl<S> Finish<S> {
-    /// Neither a residual nor an activation.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn is_plain(&self) -> bool {
-        self.residual.is_none() && self.activation == Activation::None
-    }
-
     /// # Panics
     /// Where an operand does not reach the tile's end.
     #[expect(clippy::too_many_arguments, reason = "one call, in `drive`, of what it has in locals")]
@@ -320,6 +314,103 @@ unsafe fn finish_lanes<S: Sum, L: Lanes>(tile: &Finish<S>, row: usize, column: u
             Target::I8(to, stride, inverse, zero_point) => {
                 let rounded = value.mul(L::splat(inverse)).round();
                 rounded.add(L::splat(zero_point)).store_i8(to.add(row * stride + column));
+            }
+        }
+    }
+}
+
+/// How rows of `R` registers of f32 sums are finished without memory between, with the bits of [`finish`]: a bias, a residual of floats and an
+/// activation that clamps, to floats or halves.
+pub(crate) struct Registers<L, const R: usize> {
+    columns: usize,
+    bias: [L; R],
+    /// Null where there is none.
+    residual: *const f32,
+    residual_stride: usize,
+    limits: Option<[L; 2]>,
+    output: Target,
+}
+
+impl<L: Lanes, const R: usize> Registers<L, R> {
+    /// None where the tile is to be finished in another way.
+    ///
+    /// # Safety
+    /// `tile` came from `Finish::new`, and the CPU has the engine's instructions.
+    #[inline(always)]
+    pub unsafe fn new(tile: &Finish<f32>) -> Option<Self> {
+        let (residual, residual_stride) = match tile.residual {
+            None => (std::ptr::null(), 0),
+            Some(Source::F32(from, stride)) => (from, stride),
+            _ => return None,
+        };
+        let limits = tile.activation.limits()?;
+        if !tile.scales.is_null() || matches!(tile.output, Target::I8(..)) {
+            return None;
+        }
+        // SAFETY: the bias has as many values as the tile has columns.
+        unsafe {
+            let mut bias = [L::splat(0.0); R];
+            if !tile.bias.is_null() {
+                for register in 0..R {
+                    let (from, left) = Self::part(tile.bias, tile.columns, register);
+                    if left >= L::COUNT {
+                        bias[register] = L::load(from);
+                    } else if left > 0 {
+                        bias[register] = L::load_first(from, left);
+                    }
+                }
+            }
+            let clamps = tile.activation != Activation::None;
+            let limits = [L::splat(limits[0]), L::splat(limits[1])];
+            let limits = if clamps { Some(limits) } else { None };
+            let (columns, output) = (tile.columns, tile.output);
+            Some(Self { columns, bias, residual, residual_stride, limits, output })
+        }
+    }
+
+    /// Where a register's columns are in a row, and how many there are from there on.
+    #[inline(always)]
+    fn part(row: *const f32, columns: usize, register: usize) -> (*const f32, usize) {
+        let first = register * L::COUNT;
+        (row.wrapping_add(first), columns.saturating_sub(first))
+    }
+
+    /// Finishes a row of the tile.
+    ///
+    /// # Safety
+    /// The tile has the row, and the CPU has the engine's instructions.
+    #[inline(always)]
+    pub unsafe fn finish(&self, row: usize, sums: [L; R]) {
+        // SAFETY: no register reaches beyond the tile's columns.
+        unsafe {
+            for register in 0..R {
+                let residual = self.residual.wrapping_add(row * self.residual_stride);
+                let (residual, left) = Self::part(residual, self.columns, register);
+                if left == 0 {
+                    return;
+                }
+                let whole = left >= L::COUNT;
+                let mut value = sums[register].add(self.bias[register]);
+                if !self.residual.is_null() {
+                    let term =
+                        if whole { L::load(residual) } else { L::load_first(residual, left) };
+                    value = value.add(term);
+                }
+                if let Some([low, high]) = self.limits {
+                    value = value.at_least(low).at_most(high);
+                }
+                let first = register * L::COUNT;
+                match self.output {
+                    Target::F32(to, stride) => {
+                        let to = to.add(row * stride + first);
+                        if whole { value.store(to) } else { value.store_first(to, left) }
+                    }
+                    Target::F16(to, stride) => {
+                        let to = to.add(row * stride + first);
+                        if whole { value.store_f16(to) } else { value.store_first_f16(to, left) }
+                    }
+                    Target::I8(..) => {}
+                }
             }
         }
     }

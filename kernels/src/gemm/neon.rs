@@ -34,6 +34,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
     steps: usize::MAX,
     multiply: multiply_i8,
     fused: Some(fused_i8),
+    direct: None,
     packing: i8_packing::<4, 16>(),
     finish: epilogue::finish::<i32, Neon>,
 };
@@ -53,6 +54,7 @@ pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
     steps: 512,
     multiply: multiply_f16,
     fused: Some(fused_f16),
+    direct: None,
     packing: pack::widened,
     finish: epilogue::finish::<f32, Neon>,
 };
@@ -72,6 +74,7 @@ pub(super) const GEMM_F32: GemmRow<f32> = GemmRow {
     steps: 512,
     multiply: multiply_f32,
     fused: Some(fused_f32),
+    direct: None,
     packing: pack::floats,
     finish: epilogue::finish::<f32, Neon>,
 };

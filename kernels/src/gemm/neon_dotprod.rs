@@ -31,6 +31,7 @@ pub(super) const GEMM_I8: GemmRow<i8> = GemmRow {
     steps: usize::MAX,
     multiply,
     fused: Some(fused_tiles),
+    direct: None,
     packing: i8_packing::<12, 4>(),
     finish: epilogue::finish::<i32, Neon>,
 };

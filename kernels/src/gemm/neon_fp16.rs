@@ -27,6 +27,7 @@ pub(super) const GEMM_F16: GemmRow<f16> = GemmRow {
     steps: F16_BLOCK,
     multiply,
     fused: Some(fused),
+    direct: None,
     packing: pack,
     finish: epilogue::finish::<f32, Neon>,
 };

@@ -25,6 +25,7 @@ pub(crate) const GEMM_I8: GemmRow<i8> = GemmRow {
     steps: usize::MAX,
     multiply: multiply_i8,
     fused: None,
+    direct: None,
     packing: I8Packing {
         from_i8: pack,
         from_f16: quantize_f16,
@@ -44,6 +45,7 @@ pub(crate) const GEMM_F16: GemmRow<f16> = GemmRow {
     steps: usize::MAX,
     multiply: multiply_f16,
     fused: None,
+    direct: None,
     packing: pack,
     finish: epilogue::finish::<f32, f32>,
 };
@@ -56,6 +58,7 @@ pub(crate) const GEMM_F32: GemmRow<f32> = GemmRow {
     steps: usize::MAX,
     multiply: multiply_f32,
     fused: None,
+    direct: None,
     packing: pack,
     finish: epilogue::finish::<f32, f32>,
 };

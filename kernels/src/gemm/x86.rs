@@ -1,8 +1,9 @@
 //! What the versions for x86 share: rows of A brought into panels.
 
 use super::Finish;
-use super::epilogue::Target;
+use super::epilogue::{Registers, Target};
 use crate::lanes::Lanes;
+use crate::math::Activation;
 use half::f16;
 use std::arch::x86_64::*;
 
@@ -321,7 +322,30 @@ pub(super) unsafe fn greatest<T: Float, L: Lanes>(row: *const T, length: usize) 
     }
 }
 
-/// Whole tiles of int8 sums without residual and activation, finished in their registers: `values(tile)` are the sums as floats, less
+/// Whole tiles of f32 sums, finished in their registers where that is known: `sums(tile)` are `MR` rows of two registers.
+///
+/// # Safety
+/// `tile` came from [`Finish::new`], and the CPU has the engine's instructions.
+#[inline(always)]
+pub(super) unsafe fn fused_floats<L: Lanes, const MR: usize>(
+    tile: &Finish<f32>,
+    sums: impl Fn(usize) -> [[L; 2]; MR],
+) -> usize {
+    let whole = tile.rows / MR;
+    // SAFETY: the rows are within the tile that `Finish::new` checked.
+    unsafe {
+        let Some(registers) = Registers::<L, 2>::new(tile) else { return 0 };
+        for index in 0..whole {
+            let sums = sums(index);
+            for row in 0..MR {
+                registers.finish(index * MR + row, sums[row]);
+            }
+        }
+    }
+    whole * MR
+}
+
+/// Whole tiles of int8 sums without residual, with an activation that clamps at most, finished in their registers: `values(tile)` are the sums as floats, less
 /// what the zero point adds, `MR` rows of two registers.
 ///
 /// # Safety
@@ -331,9 +355,11 @@ pub(super) unsafe fn fused<L: Lanes, const MR: usize>(
     tile: &Finish<i32>,
     values: impl Fn(usize) -> [[L; 2]; MR],
 ) -> usize {
-    if tile.columns < 2 * L::COUNT || !tile.is_plain() || tile.scales.is_null() {
+    let Some([low, high]) = tile.activation.limits() else { return 0 };
+    if tile.columns < 2 * L::COUNT || tile.residual.is_some() || tile.scales.is_null() {
         return 0;
     }
+    let clamped = tile.activation != Activation::None;
     let whole = tile.rows / MR;
     // SAFETY: the rows and columns are within the tile that `Finish::new` checked.
     unsafe {
@@ -348,8 +374,11 @@ pub(super) unsafe fn fused<L: Lanes, const MR: usize>(
             for row in 0..MR {
                 let row_scale = L::splat(*tile.row_scales.add(index * MR + row));
                 for half in 0..2 {
-                    values[row][half] =
-                        values[row][half].mul(row_scale).fma(scales[half], bias[half]);
+                    let value = values[row][half].mul(row_scale).fma(scales[half], bias[half]);
+                    values[row][half] = value;
+                    if clamped {
+                        values[row][half] = value.at_least(L::splat(low)).at_most(L::splat(high));
+                    }
                 }
             }
             match tile.output {

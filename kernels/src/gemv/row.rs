@@ -36,6 +36,7 @@ pub(super) const fn version<E: Element>(
         steps: usize::MAX,
         multiply,
         fused: None,
+        direct: None,
         packing,
         finish,
     })

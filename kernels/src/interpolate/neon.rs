@@ -1,4 +1,4 @@
-use super::{InterpolateRow, lanes};
+use super::{InterpolateRow, Pixels, lanes};
 use crate::features::{Isa, Schedule};
 use crate::kernel::Identity;
 use crate::lanes::Neon;
@@ -42,7 +42,7 @@ pub(super) const I8: InterpolateRow<i8> = InterpolateRow {
 };
 
 #[target_feature(enable = "neon")]
-unsafe fn mix<T: Stored>(corners: [&[T]; 4], weights: [f32; 2], to: &mut [T]) {
+unsafe fn mix<T: Stored>(pixels: &Pixels<T>, to: &mut [T]) {
     // SAFETY: the features are enabled here; the rest is passed on to the caller.
-    unsafe { lanes::mix::<Neon, T>(corners, weights, to) }
+    unsafe { lanes::mix::<Neon, T>(pixels, to) }
 }

@@ -1,6 +1,6 @@
 //! The specification: plain loops.
 
-use super::InterpolateRow;
+use super::{Column, InterpolateRow, Pixels};
 use crate::features::Schedule;
 use crate::kernel::Identity;
 use crate::stored::Stored;
@@ -42,10 +42,24 @@ pub(super) const I8: InterpolateRow<i8> = InterpolateRow {
     mix: mix::<i8>,
 };
 
-/// One pixel from its four neighbours: above left and right, below left and right.
-pub(super) fn mix<T: Stored>(corners: [&[T]; 4], [across, down]: [f32; 2], to: &mut [T]) {
-    for (channel, to) in to.iter_mut().enumerate() {
-        let [a, b, c, d] = corners.map(|corner| corner[channel].value());
+fn mix<T: Stored>(pixels: &Pixels<T>, to: &mut [T]) {
+    for (column, to) in pixels.columns.iter().zip(to.chunks_exact_mut(pixels.channels)) {
+        mix_channels(pixels, column, 0, to);
+    }
+}
+
+/// Channels of a pixel from `first` on, from its four neighbours: above left and right, below left and right.
+pub(super) fn mix_channels<T: Stored>(
+    pixels: &Pixels<T>,
+    column: &Column,
+    first: usize,
+    to: &mut [T],
+) {
+    let Pixels { lines: [top, bottom], down, .. } = *pixels;
+    let &Column { left, right, across } = column;
+    for (channel, to) in (first..).zip(to) {
+        let [a, b] = [left, right].map(|pixel| top[pixel + channel].value());
+        let [c, d] = [left, right].map(|pixel| bottom[pixel + channel].value());
         let above = (b - a).mul_add(across, a);
         let below = (d - c).mul_add(across, c);
         *to = T::nearest((below - above).mul_add(down, above));

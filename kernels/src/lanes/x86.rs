@@ -191,6 +191,16 @@ unsafe impl Lanes for Avx512 {
         unsafe { _mm512_storeu_ps(to, self.0) }
     }
     #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self {
+        // SAFETY: what the trait asks of the caller; lanes beyond `count` are not read.
+        unsafe { Self(_mm512_maskz_loadu_ps((1 << count) - 1, from)) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize) {
+        // SAFETY: what the trait asks of the caller; lanes beyond `count` are not written.
+        unsafe { _mm512_mask_storeu_ps(to, (1 << count) - 1, self.0) }
+    }
+    #[inline(always)]
     unsafe fn load_f16(from: *const f16) -> Self {
         // SAFETY: what the trait asks of the caller.
         unsafe { Self(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast()))) }

@@ -160,7 +160,8 @@ impl<'m> Packer<'m> {
                 Weights { panels, ..weights(layout) }
             }
             Element::F32 => {
-                let layout = layouts.gemm_f32;
+                let few = geometry.pixels() > 1 && geometry.groups == 1;
+                let layout = if few { layouts.few_f32(columns) } else { layouts.gemm_f32 };
                 let length = Filters::<f32>::packed_length(&geometry, layout);
                 let panels = self.add_values(length, move |panels: &mut [f32]| {
                     let value = |o: usize, ky, kx, c| at(rows[o], ky, kx, c);

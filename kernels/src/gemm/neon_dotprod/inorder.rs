@@ -18,6 +18,7 @@ pub(in crate::gemm) const GEMM_I8: GemmRow<i8> = GemmRow {
     mr: 8,
     multiply,
     fused: Some(fused_tiles),
+    direct: None,
     packing: i8_packing::<8, 4>(),
     ..super::GEMM_I8
 };
