@@ -1,12 +1,14 @@
 //! The command line: one file per subcommand.
 
 pub mod bench;
+pub mod cameras;
 pub mod cut;
 pub mod doctor;
 mod explain;
 pub mod garment;
 pub mod inspect;
 mod layers;
+pub mod mirror;
 pub mod models;
 pub mod timings;
 pub mod tryon;
@@ -40,11 +42,46 @@ pub struct Common {
 /// Exit code of an interrupted run: 128 and the number of SIGINT.
 const INTERRUPTED: i32 = 130;
 
+/// Who answers SIGINT and SIGTERM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupts {
+    /// The program ends at once, and files half written are removed.
+    End,
+    /// The subcommand itself.
+    OwnHandler,
+}
+
 /// Sets up what every subcommand needs: the signal handler, the thread pool and the clocks.
 ///
 /// # Errors
 /// If the system refuses a thread or a signal handler.
-pub fn start(common: &Common) -> anyhow::Result<Timings> {
+pub fn start(common: &Common, interrupts: Interrupts) -> anyhow::Result<Timings> {
+    if interrupts == Interrupts::End {
+        end_on_interrupts()?;
+    }
+    let (of_board, cores) = doctor::threads_of_board().unwrap_or_default();
+    let threads = common.threads.map_or(of_board, |threads| threads.get());
+    Pool::build_global(threads, &cores).context("cannot start the worker threads")?;
+
+    let timings = Timings::default();
+    let ours = |level| Targets::new().with_target("vitrine", level);
+    // A program that runs for weeks logs what changes, with the time; one that is waited for only on request.
+    let runs_for_weeks = interrupts == Interrupts::OwnHandler;
+    let level = if common.verbose { Level::DEBUG } else { Level::INFO };
+    let events = fmt::layer().with_writer(std::io::stderr);
+    let events = events.with_ansi(std::io::stderr().is_terminal());
+    let log = if runs_for_weeks {
+        Some(events.boxed())
+    } else {
+        common.verbose.then(|| events.with_span_events(FmtSpan::CLOSE).without_time().boxed())
+    };
+    let log = log.map(|log| log.with_filter(ours(level)));
+    let spans = (!runs_for_weeks).then(|| timings.layer().with_filter(ours(Level::DEBUG)));
+    tracing_subscriber::registry().with(log).with(spans).init();
+    Ok(timings)
+}
+
+fn end_on_interrupts() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         output::abandon();
         let mut stderr = std::io::stderr();
@@ -53,24 +90,7 @@ pub fn start(common: &Common) -> anyhow::Result<Timings> {
         let _ = writeln!(stderr, "{start}error: interrupted; nothing was written");
         std::process::exit(INTERRUPTED);
     })
-    .context("cannot handle interrupts")?;
-
-    let (of_board, cores) = doctor::threads_of_board().unwrap_or_default();
-    let threads = common.threads.map_or(of_board, |threads| threads.get());
-    Pool::build_global(threads, &cores).context("cannot start the worker threads")?;
-
-    let timings = Timings::default();
-    let ours = || Targets::new().with_target("vitrine", Level::DEBUG);
-    let log = common.verbose.then(|| {
-        fmt::layer()
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_span_events(FmtSpan::CLOSE)
-            .without_time()
-            .with_filter(ours())
-    });
-    tracing_subscriber::registry().with(timings.layer().with_filter(ours())).with(log).init();
-    Ok(timings)
+    .context("cannot handle interrupts")
 }
 
 /// Writes to standard output; a reader that has gone away is an error, not a panic.

@@ -4,6 +4,8 @@
 
 #[path = "../fuzz/targets/checks.rs"]
 mod checks;
+#[path = "../fuzz/targets/programs.rs"]
+mod programs;
 #[path = "small_bundle/mod.rs"]
 mod small_bundle;
 
@@ -165,6 +167,21 @@ fn no_altered_graph_panics() {
     }
     let depths = run(&seeds, checks::graph);
     for depth in [Depth::Refused, Depth::Read, Depth::Run] {
+        assert!(depths.contains_key(&depth), "nothing came as far as {depth:?}: {depths:?}");
+    }
+}
+
+#[test]
+fn no_made_program_panics() {
+    // What is made of no bytes goes together.
+    let seeds = [Vec::new(), vec![0; 300]];
+    let random_bytes = |seed: u64| {
+        let mut random = Random::new(seed);
+        (0..40 + random.below(300)).map(|_| random.below(256) as u8).collect::<Vec<_>>()
+    };
+    let seeds: Vec<Vec<u8>> = seeds.into_iter().chain((0..200).map(random_bytes)).collect();
+    let depths = run(&seeds, |bytes| checks::program(programs::program(bytes)));
+    for depth in [Depth::Read, Depth::Run] {
         assert!(depths.contains_key(&depth), "nothing came as far as {depth:?}: {depths:?}");
     }
 }

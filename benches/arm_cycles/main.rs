@@ -40,7 +40,9 @@ fn main() -> ExitCode {
             cases(&shape, features).into_iter().filter(|case| wanted(case) && named(case.kernel))
         {
             (case.run)();
-            region::measured(region, &mut case.run);
+            region::open(region);
+            (case.run)();
+            region::close(region);
             println!(
                 "{region}\t{}\t{}\t{}\t{}\t{}",
                 shape.name, case.kernel, case.picked, case.macs, case.values

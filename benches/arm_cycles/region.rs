@@ -1,15 +1,19 @@
 //! Marks what the plugin in `targets/armcycles` is to count.
 
-/// Runs `work` as region number `region`: its block counts go to the plugin's file `<out>.<region>`.
-pub fn measured<T>(region: u16, work: impl FnOnce() -> T) -> T {
+/// Opens region number `region`: from here on its block counts go to the plugin's file `<out>.<region>`.
+pub fn open(region: u16) {
     mark(2 * u64::from(region));
-    let result = work();
+}
+
+/// Closes a region that is open.
+pub fn close(region: u16) {
     mark(2 * u64::from(region) + 1);
-    result
 }
 
 /// The system call `sched_get_priority_max` with a policy that there is not: it fails and has no effect.
 #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
+#[expect(clippy::allow_attributes, reason = "`kernels` has no lint of unsafe code to expect")]
+#[allow(unsafe_code, reason = "no library makes a system call by its number")]
 #[inline(never)]
 fn mark(tag: u64) {
     const SCHED_GET_PRIORITY_MAX: u64 = 125;

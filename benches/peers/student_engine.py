@@ -5,7 +5,7 @@ folder of the model; what is there already is kept.
 
 Reads lines on standard input: `run` does one step and answers with its seconds, on the wall and of all threads' processor time; `memory` answers with the peak of
 private memory and with what files take, in MB; `output FILE` writes the first output as `.npy`; `quit`. The first line that it says by
-itself is `ready`, with the seconds from opening the model to the end of the first step. Inputs are the middle sample's.
+itself is `ready`, with the seconds from opening the model until the first step could begin, and those of the first step. Inputs are the middle sample's.
 """
 import os, pathlib, re, subprocess, sys, time
 
@@ -246,8 +246,9 @@ def main():
     memory = Memory()
     begin = time.perf_counter()
     run, output = PEERS[peer][1](precision, model, inputs, int(threads))
+    loaded = time.perf_counter()
     run()
-    print("ready", time.perf_counter() - begin, file=answers, flush=True)
+    print("ready", loaded - begin, time.perf_counter() - loaded, file=answers, flush=True)
     for line in sys.stdin:
         command, _, argument = line.strip().partition(" ")
         if command == "run":

@@ -1,8 +1,8 @@
 //! Runs a net of a bundle on request, so that it can take turns with other engines in one run.
 //!
 //! `student BUNDLE NET --ports` prints a line for each input and output: `input` or `output`, name, extents. `student BUNDLE NET FOLDER
-//! THREADS` reads the inputs from `FOLDER/NAME.f32` (row-major, little-endian), says `ready` and the seconds from opening the bundle to the end of
-//! the first run, then reads lines on standard input. `run` runs the net once and answers with its seconds, on the wall and of all threads'
+//! THREADS` reads the inputs from `FOLDER/NAME.f32` (row-major, little-endian), says `ready`, the seconds from opening the bundle until the
+//! first run could begin and those of the first run, then reads lines on standard input. `run` runs the net once and answers with its seconds, on the wall and of all threads'
 //! processor time; `memory` answers with the peak of private memory and with what mapped files take, in MB; `output FOLDER` writes
 //! `FOLDER/NAME.f32`; `quit`.
 
@@ -66,6 +66,8 @@ fn serve(path: &Path, net: &str, folder: &Path, threads: usize) -> anyhow::Resul
         memory_limit: None,
     };
     let engine = Arc::new(Engine::new(program, bundle.weights(net)?, settings)?);
+    let mut session = engine.session();
+    let loaded = begun.elapsed().as_secs_f64();
     let program = engine.program();
     let arrays: Vec<Array> = program
         .inputs
@@ -74,9 +76,9 @@ fn serve(path: &Path, net: &str, folder: &Path, threads: usize) -> anyhow::Resul
         .collect::<anyhow::Result<_>>()?;
     let inputs: Vec<(&str, &Array)> =
         program.inputs.iter().map(|port| port.name.as_str()).zip(&arrays).collect();
-    let mut session = engine.session();
+    let begun = Instant::now();
     let mut outputs = session.run(&inputs)?;
-    say(&format!("ready {}", begun.elapsed().as_secs_f64()))?;
+    say(&format!("ready {loaded} {}", begun.elapsed().as_secs_f64()))?;
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         match line.split_once(' ').unwrap_or((&line, "")) {

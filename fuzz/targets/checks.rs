@@ -61,7 +61,12 @@ fn open(bytes: &[u8]) -> Depth {
 /// Reads a graph, makes it ready and runs it once where that is little work.
 pub fn graph(bytes: &[u8]) -> Depth {
     let Ok(text) = std::str::from_utf8(bytes) else { return Depth::Refused };
-    let Ok(program) = toml::from_str::<Program>(text) else { return Depth::Refused };
+    let Ok(read) = toml::from_str::<Program>(text) else { return Depth::Refused };
+    program(read)
+}
+
+/// Makes a program ready and runs it once where that is little work.
+pub fn program(program: Program) -> Depth {
     if program.weight_bytes > WEIGHTS {
         return Depth::Read;
     }

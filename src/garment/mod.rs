@@ -142,7 +142,7 @@ impl Garment {
 }
 
 /// Control points by construction.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Shape {
     /// T-shirt, long sleeve, jacket, sleeveless, dress.
     Upper(Upper),
@@ -157,7 +157,7 @@ pub enum Shape {
 }
 
 /// Control points of a top or a dress. Pairs are `[image left, image right]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Upper {
     /// Column of the axis of symmetry.
     pub axis_x: f32,
@@ -186,7 +186,7 @@ pub struct Upper {
 }
 
 /// A sleeve as a ribbon: two curves from the armhole to the cuff, the same number of points each.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Sleeve {
     /// From the shoulder point along the upper edge to the cuff.
     pub outer: Vec<Vec2>,
@@ -195,7 +195,7 @@ pub struct Sleeve {
 }
 
 /// Control points of a skirt.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Tube {
     /// Ends of the waist line.
     pub waist: [Vec2; 2],
@@ -206,7 +206,7 @@ pub struct Tube {
 }
 
 /// Control points of trousers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Trousers {
     /// Ends of the waist line.
     pub waist: [Vec2; 2],
@@ -222,7 +222,7 @@ pub struct Trousers {
 }
 
 /// Control points of a hat.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Hat {
     /// Ends of the line on which the hat sits on the forehead.
     pub band: [Vec2; 2],
@@ -231,7 +231,7 @@ pub struct Hat {
 }
 
 /// Control points of eyeglasses.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Eyeglasses {
     /// Outer ends of the frame, at the height of the lenses' centre.
     pub ends: [Vec2; 2],

@@ -116,7 +116,7 @@ impl Texture {
     }
 
     /// The texture and its halves, quarters, … down to about 32 px.
-    pub fn into_levels(self) -> Vec<Self> {
+    pub(crate) fn into_levels(self) -> Vec<Self> {
         let mut levels = vec![self];
         while let Some(last) = levels.last()
             && last.width.max(last.height) >= 2 * SMALLEST_LEVEL

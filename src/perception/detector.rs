@@ -34,6 +34,11 @@ pub(super) struct Detection {
 }
 
 impl Detector {
+    /// The net itself.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
     pub fn load(directory: &std::path::Path) -> Result<Self, PerceptionError> {
         let anchors = anchors();
         let choices = include_str!("choices/pose_detection.toml");

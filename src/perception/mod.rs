@@ -204,6 +204,13 @@ impl Perception {
         Ok(Self { detector: detector?, pose: pose?, segmentation: segmentation? })
     }
 
+    /// Drops the memory in which the nets worked; the next picture takes new.
+    pub fn wipe(&self) {
+        for net in [self.detector.net(), self.pose.net(), self.segmentation.net()] {
+            net.wipe();
+        }
+    }
+
     /// The people in a still picture, largest first, at most four; nobody is an empty list.
     ///
     /// # Errors
@@ -278,13 +285,19 @@ impl Perception {
         let picture = Vec2::new(pyramid.width as f32, pyramid.height as f32);
         let region = segmentation::region(&pose.landmarks, pose.region, picture);
         let selfie_mask = self.segmentation.mask(pyramid, region)?;
-        Ok(Person {
+        Ok(Person::of(pose, selfie_mask))
+    }
+}
+
+impl Person {
+    fn of(pose: Pose, selfie_mask: CropMask) -> Self {
+        Self {
             landmarks: pose.landmarks,
             world: pose.world,
             presence: pose.presence,
             pose_mask: pose.mask,
             selfie_mask,
-        })
+        }
     }
 }
 

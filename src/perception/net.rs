@@ -66,6 +66,11 @@ impl Net {
         Ok(Self { engine, input, sessions: Mutex::default() })
     }
 
+    /// Drops the memory of every session that no thread uses.
+    pub fn wipe(&self) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Runs the net on row-major values of the published shape.
     pub fn run(&self, input: &[f32]) -> Result<Vec<Array>, PerceptionError> {
         let waiting = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).pop();

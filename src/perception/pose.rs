@@ -36,6 +36,11 @@ pub(super) fn region(centre: Vec2, rim: Vec2) -> RotatedSquare {
 }
 
 impl PoseNet {
+    /// The net itself.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
     pub fn load(directory: &std::path::Path) -> Result<Self, PerceptionError> {
         let choices = include_str!("choices/pose_landmark_full.toml");
         let net = Net::load(&models::published::POSE_LANDMARK_FULL, directory, choices)?;

@@ -15,6 +15,11 @@ pub(super) struct Segmentation {
 }
 
 impl Segmentation {
+    /// The net itself.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
     pub fn load(directory: &std::path::Path) -> Result<Self, PerceptionError> {
         let choices = include_str!("choices/selfie_segmentation.toml");
         let net = Net::load(&models::published::SELFIE_SEGMENTATION, directory, choices)?;

@@ -10,7 +10,7 @@ mod pattern;
 mod worn;
 
 use super::seen::SeenPerson;
-use super::{Extent, Grid, TryonError, check_view};
+use super::{Extent, Grid, Memory, TryonError, check_view};
 use crate::garment::Category;
 use crate::perception::Person;
 use crate::picture::{Picture, RgbaPicture};
@@ -154,7 +154,7 @@ pub fn cut(photo: &Picture, people: &[Person], wanted: Wanted) -> Result<Cut, Cu
     let grid = Grid::around(person, photo.width, photo.height, extent).finer();
     let seen = {
         let _span = tracing::info_span!("see").entered();
-        SeenPerson::look(photo, person, others, grid)
+        SeenPerson::look(photo, person, others, grid, &mut Memory::default())
     };
     let _span = tracing::info_span!("cut").entered();
     let (worn, mut notes) = Worn::measure(&seen, wanted)?;

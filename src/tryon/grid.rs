@@ -63,6 +63,15 @@ impl Grid {
         Self { origin: low, scale, width: cells.x as usize, height: cells.y as usize }
     }
 
+    /// Whether each border lies within `reach` picture pixels of the other grid's.
+    pub fn is_near(&self, other: &Self, reach: f32) -> bool {
+        let end = |grid: &Self| {
+            grid.origin + Vec2::new(grid.width as f32, grid.height as f32) * grid.scale
+        };
+        (self.origin - other.origin).abs().max_element() <= reach
+            && (end(self) - end(other)).abs().max_element() <= reach
+    }
+
     /// The same rectangle with twice the cells each way, at most one a pixel.
     pub fn finer(self) -> Self {
         let scale = (0.5 * self.scale).max(1.0);

@@ -9,7 +9,9 @@ mod cut;
 mod grid;
 mod head;
 mod histogram;
+mod live;
 mod lower;
+mod memory;
 mod parts;
 mod patch;
 mod render;
@@ -29,6 +31,8 @@ use cloth::Cloth;
 pub use cut::{Cut, CutError, CutNote, CutPoints, Wanted, cut};
 use glam::Vec2;
 pub use grid::{Extent, Grid};
+pub use live::{Live, LiveFrame, in_drawing_order};
+pub use memory::Memory;
 pub use patch::Patch;
 use seen::SeenPerson;
 
@@ -155,23 +159,38 @@ const SMALLEST_SHOULDERS: f32 = 14.0;
 /// # Errors
 /// When there is nobody, or the body cannot be seen as the pieces need it.
 pub fn dress(photo: &Picture, people: &[Person], pieces: &[Piece]) -> Result<Dressed, TryonError> {
+    let pieces: Vec<&Piece> = pieces.iter().collect();
+    dress_frame(photo, people, &pieces, &mut Memory::default())
+}
+
+/// As [`dress`], for the next frame of a video: `memory` holds what the frames before left of the same person.
+///
+/// # Errors
+/// As [`dress`].
+pub fn dress_frame(
+    photo: &Picture,
+    people: &[Person],
+    pieces: &[&Piece],
+    memory: &mut Memory,
+) -> Result<Dressed, TryonError> {
     // On a thread of the pool, the many small parallel loops start without waking one each time.
-    rayon::scope(|_| dress_on_this_thread(photo, people, pieces))
+    rayon::scope(|_| dress_on_this_thread(photo, people, pieces, memory))
 }
 
 fn dress_on_this_thread(
     photo: &Picture,
     people: &[Person],
-    pieces: &[Piece],
+    pieces: &[&Piece],
+    memory: &mut Memory,
 ) -> Result<Dressed, TryonError> {
     let (person, others) = people.split_first().ok_or(TryonError::NoPerson)?;
     let worn: Vec<(Category, &str)> =
         pieces.iter().map(|p| (p.garment.category, p.garment.name.as_str())).collect();
     check_view(person, photo, &worn)?;
-    let grid = Grid::around(person, photo.width, photo.height, extent(pieces));
+    let grid = memory.grid(person, photo, extent(pieces));
     let seen = {
         let _span = tracing::info_span!("see").entered();
-        SeenPerson::look(photo, person, others, grid)
+        SeenPerson::look(photo, person, others, grid, memory)
     };
     let mut picture = photo.clone();
     let mut fits = Vec::new();
@@ -196,8 +215,8 @@ fn dress_on_this_thread(
     Ok(Dressed { picture, analysis })
 }
 
-fn extent(pieces: &[Piece]) -> Extent {
-    let low = |piece: &Piece| {
+fn extent(pieces: &[&Piece]) -> Extent {
+    let low = |piece: &&Piece| {
         matches!(piece.garment.category, Category::Dress | Category::Skirt | Category::Trousers)
     };
     if pieces.iter().any(low) { Extent::WholeBody } else { Extent::UpperBody }

@@ -3,6 +3,7 @@
 use super::body::Body;
 use super::cloth::Cloth;
 use super::grid::Grid;
+use super::memory::Memory;
 use super::parts::Parts;
 use super::patch::Patch;
 use super::render::{Canvas, render};
@@ -47,24 +48,35 @@ pub struct SeenPerson {
 
 impl SeenPerson {
     /// Reads the maps.
-    pub fn look(photo: &Picture, person: &Person, others: &[Person], grid: Grid) -> Self {
+    pub fn look(
+        photo: &Picture,
+        person: &Person,
+        others: &[Person],
+        grid: Grid,
+        memory: &mut Memory,
+    ) -> Self {
         let colours = colours_on(photo, &grid);
         let shoulder_width = person.shoulder_width() / grid.scale;
-        let (mask, (tone, slow_light)) = rayon::join(
+        let (mut mask, (tone, slow_light)) = rayon::join(
             || silhouette(person, others, &grid, &colours, shoulder_width),
             || (Tone::of_scene(&colours), gaussian(&colours.lab[0], 0.06 * shoulder_width)),
         );
+        memory.steady_outline(person, &grid, &mut mask);
+        let tone = memory.steady_light(tone);
         let mut body = Body::read(person, &grid, &mask);
-        let (parts, (inside, outside)) = rayon::join(
+        let (mut parts, (inside, outside)) = rayon::join(
             || Parts::read(&colours, &mask, &mut body),
             || (distance_to(&mask, |v| v < 0.5), distance_to(&mask, |v| v > 0.3)),
         );
+        memory.steady_parts(person, &grid, &mut parts);
         let sw = body.shoulder_width;
         let guide = GuideStatistics::new(&colours.luma, ((0.012 * sw) as usize).max(2));
-        let (folds, outline) = rayon::join(
+        let (mut folds, outline) = rayon::join(
             || shading::folds(&colours, &parts, &mask, sw),
             || Guided::fit(&guide, &mask, 1e-4),
         );
+        memory.steady_folds(person, &grid, &mut folds);
+        memory.keep(person, &grid, (&mask, &parts, &folds, tone));
         let even = Plane::filled(grid.width, grid.height, 1.0);
         let others = others_on(&grid, others, &mask);
         Self {

@@ -34,6 +34,12 @@ impl Tone {
         Self { offset: cast.map(|w| low * w), gain: cast.map(|w| (high - low) * w) }
     }
 
+    /// This light, `share` of the way to another.
+    pub fn towards(self, other: Self, share: f32) -> Self {
+        let mix = |a: [f32; 3], b: [f32; 3]| std::array::from_fn(|c| a[c] + share * (b[c] - a[c]));
+        Self { offset: mix(self.offset, other.offset), gain: mix(self.gain, other.gain) }
+    }
+
     /// The matched value of one channel.
     pub fn apply(&self, value: f32, channel: usize) -> f32 {
         self.offset[channel] + self.gain[channel] * value

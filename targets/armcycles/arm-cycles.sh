@@ -4,13 +4,9 @@
 set -euo pipefail
 export PYTHONDONTWRITEBYTECODE=1
 cd "$(dirname "$0")/../.."
-plugin=target/armcycles/libblockcount.so
-if [ targets/armcycles/blockcount.c -nt $plugin ]; then
-    mkdir -p target/armcycles
-    gcc -O2 -shared -fPIC -o $plugin targets/armcycles/blockcount.c
-fi
+targets/armcycles/plugin.sh
 . targets/cross/toolchain.sh
 use_arm_compiler
 cargo build --release --locked --target $target $version_check -p kernels --example arm_cycles
-exec python3 targets/armcycles/arm_cycles.py --plugin $plugin \
+exec python3 targets/armcycles/arm_cycles.py --plugin target/armcycles/libblockcount.so \
     --program "$CARGO_TARGET_DIR/$target/release/examples/arm_cycles" "$@"

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Takes a program for 64-bit Arm through every fault of a camera, in the virtual board.
+#
+# usage: test-vm.sh [--program FILE] [vivid|webcam|screen ...] [-- ARGUMENTS]
+#
+# Without --program: `vitrine`, built by targets/cross/build.sh where it is not there yet. ARGUMENTS are the program's;
+# without them those of the mirror. SCENARIOS="freezes truncates" runs only these; `starts` must come before those that do not start
+# the program. SHOW_LOG=1 prints what the program printed.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. targets/cross/toolchain.sh
+use_arm_compiler
+
+program=$CARGO_TARGET_DIR/$target/release/vitrine
+arguments=(mirror --camera auto --no-perception --verbose)
+cameras=()
+while (($#)); do
+    case $1 in
+        --program) program=$2; shift ;;
+        --) shift; arguments=("$@"); break ;;
+        vivid | webcam | screen) cameras+=("$1") ;;
+        *) echo "usage: $0 [--program FILE] [vivid|webcam|screen ...] [-- ARGUMENTS]" >&2; exit 2 ;;
+    esac
+    shift
+done
+((${#cameras[@]})) || cameras=(vivid webcam screen)
+
+[ -e "$program" ] || targets/cross/build.sh
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# Under one name in the machine, whatever it is called here.
+cp "$program" "$work/mirror"
+
+webcam=$CARGO_TARGET_DIR/webcam
+if [ targets/vm/webcam.rs -nt "$webcam" ]; then
+    mkdir -p "$CARGO_TARGET_DIR"
+    "${RUSTC:-rustc}" --edition 2021 -O --target $target -C linker=aarch64-linux-gnu-gcc \
+        -C target-feature=+crt-static -o "$webcam" targets/vm/webcam.rs
+fi
+
+failed=0
+for camera in "${cameras[@]}"; do
+    options=(--timeout "${TIMEOUT:-900}" --mem 1024 --add "$work/mirror")
+    if [ "$camera" = webcam ]; then
+        options+=(--modules vhci-hcd --modules uvcvideo --add "$webcam")
+        # The frames that it sends: all of one size.
+        for person in mara joel yuna rafael; do options+=(--add "docs/people/$person.jpg"); done
+    fi
+    for name in SCENARIOS SHOW_LOG SLOW; do
+        [ -z "${!name:-}" ] || options+=(--env "$name=${!name}")
+    done
+    shown=()
+    [ "$camera" = screen ] || shown=(--screen file:/tmp/view.png)
+    targets/vm/run-vm.sh "${options[@]}" targets/vm/scenarios.sh "$camera" mirror "${arguments[@]}" "${shown[@]}" ||
+        failed=1
+done
+exit $failed
