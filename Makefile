@@ -6,7 +6,7 @@ garment := garments/tee-red-print.png
 # Without --package, so that features are resolved as for the tests and tract is built once.
 vitrine := cargo run --release --locked --quiet --
 
-.PHONY: help setup demo test test-arm miri check bench bench-kernels bench-peers bench-student arm-cycles arm-cycles-net fuzz cross sheet mirror test-offline test-browser test-vm soak bench-mirror
+.PHONY: help setup demo test test-arm miri check bench bench-kernels bench-peers bench-student arm-cycles arm-cycles-net fuzz cross sheet mirror test-offline test-browser test-vm shots soak bench-mirror
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,10 @@ test-offline: ## a visit without a network, every socket call watched
 test-browser: setup ## the mirror's page in headless Chromium: every stage, accessibility, screenshots; CASES="dark arabic"
 	@targets/setup.sh chromium
 	@CASES="$(CASES)" tests/browser/run.sh
+
+shots: setup ## the documents' pictures of the mirror, docs/mirror
+	@targets/setup.sh chromium
+	@DOCS=docs/mirror CASES=small tests/browser/run.sh
 
 test-vm: ## the mirror in an emulated Arm board with a camera driver and a screen: every fault of a camera
 	@targets/cross/setup.sh

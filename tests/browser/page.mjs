@@ -14,6 +14,9 @@ export const launch = () =>
     args: [...(process.env.UI ? ["--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets"] : []), "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
 
+/** Stages whose pictures the documents show. */
+const DOCUMENTED = ["attract", "worn", "result", "compare"];
+
 export class MirrorPage {
   constructor(name, page, origin, problems) {
     Object.assign(this, { name, page, origin, problems, change: null, resend: null, cut: null, count: 0 });
@@ -91,6 +94,9 @@ export class MirrorPage {
     mkdirSync(dirname(file), { recursive: true });
     await this.page.waitForTimeout(500);
     await this.page.screenshot({ path: file });
+    if (process.env.DOCS && DOCUMENTED.includes(name)) {
+      await this.page.screenshot({ path: join(process.env.DOCS, `${name}.jpg`), type: "jpeg", quality: 82 });
+    }
     await this.checkTargets(name);
     await this.checkAccess(name);
   }

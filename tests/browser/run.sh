@@ -6,6 +6,7 @@
 #   MIRROR_URL=http://…         uses a mirror that runs already
 #   SHOTS=folder                where screenshots go (target/browser)
 #   CASES="dark arabic"         only these
+#   DOCS=folder                 also writes the documents' pictures there (`make shots`)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
