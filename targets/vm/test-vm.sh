@@ -46,6 +46,12 @@ for camera in "${cameras[@]}"; do
         # The frames that it sends: all of one size.
         for person in mara joel yuna rafael; do options+=(--add "docs/people/$person.jpg"); done
     fi
+    if [ "$camera" = screen ]; then
+        # What it shows, for people to look at. Options of the program: the scenario names the screen.
+        mkdir -p target/vm
+        rm -f target/vm/*.png
+        options+=(--display 1280x720 --gpu "${GPU:-virtio}" --share "$PWD/target/vm")
+    fi
     for name in SCENARIOS SHOW_LOG SLOW; do
         [ -z "${!name:-}" ] || options+=(--env "$name=${!name}")
     done
