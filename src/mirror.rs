@@ -319,7 +319,8 @@ impl Mirror {
         let looks = self.looks.is_multiple_of(every);
         let person = looks.then(|| self.perceive(&picture, captured)).flatten();
         self.dress(&mut picture, captured);
-        self.shown = Some((Arc::new(picture), now));
+        // On a slow machine the work itself takes seconds.
+        self.shown = Some((Arc::new(picture), Instant::now()));
         Some(Seen { captured, person })
     }
 

@@ -32,8 +32,12 @@ pub const LEVELS: [Level; 5] = [
     Level { every: 4, side: Some(640) },
 ];
 
-/// Frames that are judged together.
+/// Frames that are judged together …
 const WINDOW: u32 = 24;
+/// … or fewer, when they took this long: a machine that is far too slow does not wait for a full window.
+const WINDOW_TIME: Duration = Duration::from_secs(4);
+/// A hitch or two are no window.
+const LEAST_FRAMES: u32 = 3;
 /// Frames have room to spare if they take less than this share of the budget on average.
 const SPARE: f32 = 0.6;
 /// Windows with room to spare in a row, before the level falls.
@@ -47,7 +51,9 @@ pub struct Degrade {
     budget: Duration,
     level: usize,
     frames: u32,
+    /// With each frame bounded, and as it was.
     spent: Duration,
+    wall: Duration,
     calm: u32,
     /// Calm windows that are asked for now: more each time a fall had to be taken back.
     wanted_calm: u32,
@@ -62,6 +68,7 @@ impl Degrade {
             level: 0,
             frames: 0,
             spent: Duration::ZERO,
+            wall: Duration::ZERO,
             calm: 0,
             wanted_calm: CALM,
             fell: false,
@@ -82,9 +89,12 @@ impl Degrade {
     pub fn took(&mut self, time: Duration) -> bool {
         self.frames += 1;
         self.spent += time.min(2 * self.budget);
-        if self.frames < WINDOW {
+        self.wall += time;
+        let is_long = self.wall >= WINDOW_TIME && self.frames >= LEAST_FRAMES;
+        if self.frames < WINDOW && !is_long {
             return false;
         }
+        self.wall = Duration::ZERO;
         let mean = std::mem::take(&mut self.spent) / std::mem::take(&mut self.frames);
         let (missed, spare) = (mean > self.budget, mean < self.budget.mul_f32(SPARE));
         if missed {
@@ -136,6 +146,13 @@ mod tests {
             degrade.took(Duration::from_millis(if frame % 12 == 0 { 900 } else { 30 }));
         }
         assert_eq!(degrade.number(), 0);
+    }
+
+    #[test]
+    fn a_machine_that_is_far_too_slow_does_not_wait_for_a_full_window() {
+        let mut degrade = Degrade::new(BUDGET);
+        let changes = (0..12).filter(|_| degrade.took(Duration::from_secs(2))).count();
+        assert_eq!((changes, degrade.number()), (4, LEVELS.len() - 1));
     }
 
     #[test]

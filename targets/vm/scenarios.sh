@@ -2,7 +2,7 @@
 # Runs inside of the virtual board: takes a camera through its faults, one after the other, while a program
 # uses it, and reads in the program's lines that it noticed and went on by itself.
 #
-# usage: scenarios.sh vivid|webcam|screen PROGRAM [ARGUMENTS]
+# usage: scenarios.sh vivid|webcam|screen|dressed PROGRAM [ARGUMENTS]
 #
 # Prints `ok SCENARIO` or `not ok SCENARIO: what was missing`. Exit code: how many failed.
 
@@ -344,6 +344,17 @@ shows_camera_and_trouble() {
   shot plugged-in
 }
 
+# With the real nets: a person of the webcam in a T-shirt of the catalogue.
+dresses_a_person() {
+  mkdir -p /tmp/garments
+  cp /rig/tee-red-print.* /tmp/garments
+  printf 'at 1 wake\nat 20 wear tee-red-print\n' >/run/script
+  start "$@" --screen drm --script /run/script --models /rig --catalogue /tmp/garments
+  recovers
+  sleep "${SETTLE:-60}"
+  shot dressed
+}
+
 # ---------------------------------------------------------------- the run
 
 case $camera in
@@ -356,6 +367,12 @@ case $camera in
   screen)
     echo 'at 0.5 wake' >/run/script
     list='shows_camera_and_trouble ends_when_asked'
+    ;;
+  dressed)
+    mkfifo /run/webcam
+    exec 5<>/run/webcam
+    plug_in
+    list='dresses_a_person ends_when_asked'
     ;;
   webcam)
     mkfifo /run/webcam
