@@ -21,6 +21,7 @@ command -v cc >/dev/null || missing+=(gcc libc6-dev)
 has_libclang || missing+=(libclang-dev)
 [ -e /usr/include/linux/videodev2.h ] || missing+=(linux-libc-dev)
 command -v npm >/dev/null || missing+=(npm)
+PATH=$PATH:/usr/sbin:/sbin
 for package in "$@"; do
     program=$package
     [ "$package" != iproute2 ] || program=ip
