@@ -18,8 +18,8 @@ pub struct Live {
     tracker: Tracker,
     memory: Memory,
     person: Option<Person>,
-    /// When the person was seen last, and before that.
-    seen: Option<Instant>,
+    /// Since when looks find nobody; a machine that looks rarely has lost nobody between two looks.
+    lost: Option<Instant>,
     looked: Option<Instant>,
     /// How much of the clothes is shown, 0..1, and when that was decided.
     shown: f32,
@@ -63,16 +63,15 @@ impl Live {
         match self.tracker.track(nets, picture, elapsed)? {
             Some(person) => {
                 self.person = Some(person);
-                self.seen = Some(now);
+                self.lost = None;
             }
-            None if self
-                .seen
-                .is_none_or(|seen| now.saturating_duration_since(seen) > KEPT + FADE) =>
-            {
-                self.person = None;
-                self.memory.forget();
+            None => {
+                let lost = *self.lost.get_or_insert(now);
+                if now.saturating_duration_since(lost) > KEPT + FADE {
+                    self.person = None;
+                    self.memory.forget();
+                }
             }
-            None => {}
         }
         Ok(self.person())
     }
@@ -96,7 +95,7 @@ impl Live {
             self.shown = 0.0;
             return LiveFrame { fits: Vec::new(), refused: None };
         };
-        let is_there = self.seen.is_some_and(|seen| now.saturating_duration_since(seen) <= KEPT);
+        let is_there = self.lost.is_none_or(|lost| now.saturating_duration_since(lost) <= KEPT);
         let worn = in_drawing_order(pieces);
         let dressed = dress_frame(picture, std::slice::from_ref(person), &worn, &mut self.memory);
         match dressed {
