@@ -4,7 +4,7 @@ models := $(or $(VITRINE_MODELS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vitrine/
 person := $(models)/samples/charles.jpg
 garment := garments/tee-red-print.png
 # Without --package, so that features are resolved as for the tests and tract is built once.
-vitrine := cargo run --release --locked --quiet --
+vitrine := cargo run --release --locked --quiet --bin vitrine --
 
 .PHONY: help setup demo test test-arm miri check bench bench-kernels bench-peers bench-student arm-cycles arm-cycles-net fuzz cross sheet mirror test-offline test-browser test-vm shots soak bench-mirror
 

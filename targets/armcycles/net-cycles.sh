@@ -14,7 +14,7 @@ if [[ ${1:-} != *.vit ]]; then
         exit 1
     fi
     if [ ! -e $bundle ] || [ $files/litemp.onnx -nt $bundle ]; then
-        cargo run --release --locked --workspace --bin vitrine-quantize -- $files/litemp.onnx --samples $files/samples/litemp \
+        cargo run --release --locked --bin vitrine-quantize -- $files/litemp.onnx --samples $files/samples/litemp \
             --board rk3588 --name litemp --licence "seeded random numbers" --force -o $bundle
     fi
     set -- $bundle --bar $bar "$@"
