@@ -128,7 +128,8 @@ pub fn run(args: &MirrorArgs) -> anyhow::Result<()> {
 
     let settings = args.settings()?;
     let health = Health::new();
-    let screen = args.screen(&health)?;
+    // The server of the readings lives as long as the mirror.
+    let (screen, _readings) = args.screen(&health)?;
     let source: Source = settings.camera.source.parse()?;
     let camera = &settings.camera;
     let wanted = Wanted { width: camera.width, height: camera.height, rate: camera.rate };
@@ -187,7 +188,8 @@ impl MirrorArgs {
         })
     }
 
-    fn screen(&self, health: &Arc<Health>) -> anyhow::Result<Box<dyn Screen>> {
+    /// The screen, and the server of the readings where the screen is not that server's page.
+    fn screen(&self, health: &Arc<Health>) -> anyhow::Result<(Box<dyn Screen>, Option<Web>)> {
         let script = self.script.as_ref().map(|path| Script::open(path)).transpose()?;
         let web = |page| {
             let options =
@@ -197,47 +199,18 @@ impl MirrorArgs {
             tracing::info!("{what} at http://{}", web.address());
             anyhow::Ok(web)
         };
-        let screen: Box<dyn Screen> = match &self.screen {
-            ScreenChoice::Web => Box::new(web(true)?),
-            ScreenChoice::Drm(settings) => Box::new(WithReadings {
-                screen: DrmScreen::open(settings)?,
-                _readings: web(false)?,
-            }),
+        let (screen, readings): (Box<dyn Screen>, _) = match &self.screen {
+            ScreenChoice::Web => (Box::new(web(true)?), None),
+            ScreenChoice::Drm(settings) => {
+                (Box::new(DrmScreen::open(settings)?), Some(web(false)?))
+            }
             ScreenChoice::File(path) => {
-                let screen = FileScreen::create(path, self.screen_size)?;
-                Box::new(WithReadings { screen, _readings: web(false)? })
+                (Box::new(FileScreen::create(path, self.screen_size)?), Some(web(false)?))
             }
         };
         Ok(match script {
-            Some(script) => Box::new(Scripted::new(screen, script)),
-            None => screen,
+            Some(script) => (Box::new(Scripted::new(screen, script)), readings),
+            None => (screen, readings),
         })
-    }
-}
-
-/// A screen beside which the readings are served.
-struct WithReadings<S> {
-    screen: S,
-    _readings: Web,
-}
-
-impl<S: Screen> Screen for WithReadings<S> {
-    fn show(
-        &mut self,
-        view: &Arc<crate::mirror::view::View>,
-    ) -> Result<(), crate::screen::ScreenError> {
-        self.screen.show(view)
-    }
-
-    fn seen(&mut self) -> Vec<crate::mirror::view::Seen> {
-        self.screen.seen()
-    }
-
-    fn actions(&mut self) -> Vec<crate::mirror::view::Action> {
-        self.screen.actions()
-    }
-
-    fn wipe(&mut self) {
-        self.screen.wipe();
     }
 }

@@ -4,7 +4,7 @@ use super::view::Look;
 use crate::perception::Perception;
 use crate::picture::Picture;
 use crate::tryon::{Memory, Piece, dress_frame, in_drawing_order};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,7 +41,6 @@ pub struct Studio {
     reports: Receiver<(u64, Report)>,
     /// Number of the job that counts; others are given up between steps.
     current: Arc<AtomicU64>,
-    ending: Arc<AtomicBool>,
 }
 
 impl Studio {
@@ -58,11 +57,9 @@ impl Studio {
         let (jobs, received) = mpsc::channel::<(u64, Job)>();
         let (send, reports) = mpsc::channel();
         let current = Arc::new(AtomicU64::new(0));
-        let ending = Arc::new(AtomicBool::new(false));
         let worker = Worker {
             nets,
             current: Arc::clone(&current),
-            ending: Arc::clone(&ending),
             send: Mutex::new(send),
             usual: Mutex::default(),
         };
@@ -71,7 +68,7 @@ impl Studio {
                 pool.install(|| worker.run(number, job));
             }
         })?;
-        Ok(Self { jobs, reports, current, ending })
+        Ok(Self { jobs, reports, current })
     }
 
     /// Starts a job; an unfinished one is given up.
@@ -104,7 +101,6 @@ impl Studio {
 impl Drop for Studio {
     fn drop(&mut self) {
         // It ends between two steps of its job; nobody waits for that.
-        self.ending.store(true, Ordering::SeqCst);
         self.cancel();
     }
 }
@@ -118,7 +114,6 @@ fn step_back() {
 struct Worker {
     nets: Arc<Perception>,
     current: Arc<AtomicU64>,
-    ending: Arc<AtomicBool>,
     send: Mutex<Sender<(u64, Report)>>,
     /// Time of the last finished job's steps: looking, and each piece.
     usual: Mutex<Option<(Duration, Duration)>>,
@@ -126,7 +121,7 @@ struct Worker {
 
 impl Worker {
     fn is_wanted(&self, number: u64) -> bool {
-        !self.ending.load(Ordering::SeqCst) && number == self.current.load(Ordering::SeqCst)
+        number == self.current.load(Ordering::SeqCst)
     }
 
     fn say(&self, number: u64, report: Report) {
