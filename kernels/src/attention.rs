@@ -32,13 +32,19 @@
 //! them afterwards; keys that stay the same from step to step stay packed.
 //!
 //! **Precision.** Products of int8 (`i8f32`, `i8f16`): each token's query and key becomes `q = round_ties_even(x · 127 / max|x|)`, the sum of
-//! products is exact in i32, then scaled by both tokens' `max|x| / 127`; all else is as for `f32` and `f16`.
+//! products is exact in i32, then scaled by both tokens' `max|x| / 127`; all else is as for `f32` and `f16`. Versions with instructions
+//! for it (`*_vnni`, `*_dotprod_fp16`, `*_i8mm_fp16`) have probabilities and values in bytes as well, in blocks of at most 384 keys: `round(255 · p / greatest p
+//! of the block)` and `round(127 · V / max|V|)`, the greatest of the column in the block; their sums are exact.
 //! With ε = 2⁻²⁴, `A = scale · Σ|q·k| + |bias|` the greatest over the row's keys, `B = Σk p[k]·|V[k]| / Σk p[k]`:
 //!
 //! | version | \|O − exact\| at most |
 //! |---------|---------------------|
 //! | f32 arithmetic | `B · ε · (2·(key_size + 4)·A + 2·keys + 32)`, and rounding to f16 where that is the output |
 //! | f16 arithmetic (`neon_fp16`) | `B · 2⁻¹¹ · (2·(key_size + 4)·A + 112) + 2⁻¹³ · max\|V\|` |
+//!
+//! Bytes of probabilities and values (p̂ within `min(p, 1/510)` of p = e^(logit − m), V̂ within `max|V| / 254` of V) add at most
+//! `(Σk |p̂ − p|·|V[k] − O| + Σk p̂·|V̂[k] − V[k]|) / Σk p̂`, of which many errors of both signs leave little: on random
+//! operands it is below `max|V| / 50`.
 //!
 //! The first term is the rounding of the logit, which the exponential turns into a relative error; of int8 products only what scales
 //! them is rounded, `8·A` in its place. In f16 arithmetic the queries are multiplied by scale · log₂e and rounded before; products with
@@ -63,6 +69,7 @@ mod avx512;
 mod avx512_vnni;
 #[cfg(target_arch = "x86_64")]
 mod avx_vnni;
+mod bytes;
 mod dot;
 mod lanes;
 #[cfg(target_arch = "aarch64")]
@@ -198,10 +205,10 @@ impl Precision for f16 {
     type Value = f16;
 }
 
-/// Operands of type `T`, products of queries and keys in int8.
+/// Operands of type `T`, products of queries and keys in int8; those of probabilities and values too where the CPU is faster so.
 #[derive(Clone, Copy, Debug)]
-pub struct Int8Scores<T>(std::marker::PhantomData<T>);
-impl<T: Value + 'static> Precision for Int8Scores<T> {
+pub struct Int8<T>(std::marker::PhantomData<T>);
+impl<T: Value + 'static> Precision for Int8<T> {
     type Value = T;
 }
 
@@ -470,7 +477,7 @@ impl Row for AttentionRow<f16> {
     }
 }
 
-impl Row for AttentionRow<Int8Scores<f32>> {
+impl Row for AttentionRow<Int8<f32>> {
     const TABLE: &'static [Self] = &[
         #[cfg(target_arch = "x86_64")]
         avx512_vnni::I8F32,
@@ -499,7 +506,7 @@ impl Row for AttentionRow<Int8Scores<f32>> {
     }
 }
 
-impl Row for AttentionRow<Int8Scores<f16>> {
+impl Row for AttentionRow<Int8<f16>> {
     const TABLE: &'static [Self] = &[
         #[cfg(target_arch = "x86_64")]
         avx512_vnni::I8F16,

@@ -1,6 +1,6 @@
 //! The tables: which versions of an operation there are, what each needs, and the proof that one may run.
 
-use crate::attention::{AttentionRow, Int8Scores};
+use crate::attention::{AttentionRow, Int8};
 use crate::depthwise::DepthwiseRow;
 use crate::features::{Features, Isa, Schedule};
 use crate::gemm::GemmRow;
@@ -171,8 +171,8 @@ const TABLES: &[Table] = &[
     rows::<WinogradRow<f32>>,
     rows::<AttentionRow<f32>>,
     rows::<AttentionRow<f16>>,
-    rows::<AttentionRow<Int8Scores<f32>>>,
-    rows::<AttentionRow<Int8Scores<f16>>>,
+    rows::<AttentionRow<Int8<f32>>>,
+    rows::<AttentionRow<Int8<f16>>>,
     rows::<crate::group_norm::Version>,
     rows::<crate::layer_norm::Version>,
     rows::<crate::rms_norm::Version>,

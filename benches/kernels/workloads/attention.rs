@@ -1,6 +1,6 @@
 use super::{Aligned, Case, Shape, f16s, f32s, zeros};
 use half::f16;
-use kernels::attention::{AttentionRow, Int8Scores, Part, Precision, Strides, Task, Tokens, Value};
+use kernels::attention::{AttentionRow, Int8, Part, Precision, Strides, Task, Tokens, Value};
 use kernels::features::Features;
 use kernels::kernel::{Kernel, Row};
 
@@ -17,10 +17,10 @@ pub fn cases(shape: &Shape, features: Features) -> Vec<Case> {
         all.extend(rows::<f32>(shape, features, f32s));
     }
     if shape.wants("f16") || shape.wants("i8") {
-        all.extend(rows::<Int8Scores<f16>>(shape, features, f16s));
+        all.extend(rows::<Int8<f16>>(shape, features, f16s));
     }
     if shape.wants("f32") || shape.wants("i8") {
-        all.extend(rows::<Int8Scores<f32>>(shape, features, f32s));
+        all.extend(rows::<Int8<f32>>(shape, features, f32s));
     }
     let asked = |case: &Case| !case.kernel.contains("_i8") || shape.wants("i8");
     all.iter_mut().for_each(|case| case.picked &= asked(case));

@@ -2,7 +2,7 @@
 
 use super::lanes::{Block, FloatScores, POLYNOMIAL, Rows, multiply};
 use super::tiles::versions;
-use super::{AttentionRow, Int8Scores};
+use super::{AttentionRow, Int8};
 use crate::features::Isa;
 use crate::lanes::Avx2;
 use half::f16;
@@ -248,6 +248,6 @@ versions! {
     features "avx2,fma,f16c", needs [Isa::Avx2], tile "4x24",
     F32: f32 = f32, FloatScores<Avx2, false>, "attention_f32_4x24_avx2", "f32";
     F16: f16 = f16, FloatScores<Avx2, false>, "attention_f16_4x24_avx2", "f16";
-    I8F32: Int8Scores<f32> = f32, FloatScores<Avx2, true>, "attention_i8f32_4x24_avx2", "i8f32";
-    I8F16: Int8Scores<f16> = f16, FloatScores<Avx2, true>, "attention_i8f16_4x24_avx2", "i8f16";
+    I8F32: Int8<f32> = f32, FloatScores<Avx2, true>, "attention_i8f32_4x24_avx2", "i8f32";
+    I8F16: Int8<f16> = f16, FloatScores<Avx2, true>, "attention_i8f16_4x24_avx2", "i8f16";
 }

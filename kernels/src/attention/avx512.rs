@@ -2,7 +2,7 @@
 
 use super::lanes::{Block, FloatScores, POLYNOMIAL, Rows};
 use super::tiles::versions;
-use super::{AttentionRow, Int8Scores};
+use super::{AttentionRow, Int8};
 use crate::features::Isa;
 use crate::lanes::{Avx2, Avx512};
 use half::f16;
@@ -80,6 +80,6 @@ versions! {
     features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c", needs [Isa::Avx512], tile "8x48",
     F32: f32 = f32, FloatScores<Avx512, false>, "attention_f32_8x48_avx512", "f32";
     F16: f16 = f16, FloatScores<Avx512, false>, "attention_f16_8x48_avx512", "f16";
-    I8F32: Int8Scores<f32> = f32, FloatScores<Avx512, true>, "attention_i8f32_8x48_avx512", "i8f32";
-    I8F16: Int8Scores<f16> = f16, FloatScores<Avx512, true>, "attention_i8f16_8x48_avx512", "i8f16";
+    I8F32: Int8<f32> = f32, FloatScores<Avx512, true>, "attention_i8f32_8x48_avx512", "i8f32";
+    I8F16: Int8<f16> = f16, FloatScores<Avx512, true>, "attention_i8f16_8x48_avx512", "i8f16";
 }

@@ -51,9 +51,10 @@ pub(super) trait Dot {
     );
 }
 
-pub(super) struct DotScores<D>(PhantomData<D>);
+/// Scores of an engine, whatever becomes of them.
+pub(super) struct DotScores<D: Dot, M = <D as Dot>::Math>(PhantomData<(D, M)>);
 
-impl<D: Dot> DotScores<D> {
+impl<D: Dot, M: Math> DotScores<D, M> {
     fn panels(shape: &Shape) -> usize {
         shape.keys.next_multiple_of(D::KEYS)
     }
@@ -94,8 +95,8 @@ unsafe fn quantize<T: Value, L: Lanes>(
     }
 }
 
-impl<D: Dot> Scores for DotScores<D> {
-    type Math = D::Math;
+impl<D: Dot, M: Math<Unit = <D::Math as Math>::Unit>> Scores for DotScores<D, M> {
+    type Math = M;
 
     fn key_words(shape: &Shape) -> usize {
         Self::panel_words(shape) + 2 * line(Self::panels(shape))
@@ -163,7 +164,7 @@ impl<D: Dot> Scores for DotScores<D> {
 
     #[inline(always)]
     unsafe fn scores<const W: usize>(
-        memory: &Memory<D::Math>,
+        memory: &Memory<M>,
         shape: &Shape,
         keys: *const f32,
         first: usize,

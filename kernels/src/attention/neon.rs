@@ -2,7 +2,7 @@
 
 use super::lanes::{FloatScores, Rows};
 use super::tiles::versions;
-use super::{AttentionRow, Int8Scores};
+use super::{AttentionRow, Int8};
 use crate::features::Isa;
 use crate::lanes::{Lanes, Neon};
 use half::f16;
@@ -59,6 +59,6 @@ versions! {
     features "neon", needs [Isa::Neon], tile "8x12",
     F32: f32 = f32, FloatScores<Neon, false>, "attention_f32_8x12_neon", "f32";
     F16: f16 = f16, FloatScores<Neon, false>, "attention_f16_8x12_neon", "f16";
-    I8F32: Int8Scores<f32> = f32, FloatScores<Neon, true>, "attention_i8f32_8x12_neon", "i8f32";
-    I8F16: Int8Scores<f16> = f16, FloatScores<Neon, true>, "attention_i8f16_8x12_neon", "i8f16";
+    I8F32: Int8<f32> = f32, FloatScores<Neon, true>, "attention_i8f32_8x12_neon", "i8f32";
+    I8F16: Int8<f16> = f16, FloatScores<Neon, true>, "attention_i8f16_8x12_neon", "i8f16";
 }

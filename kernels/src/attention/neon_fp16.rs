@@ -5,9 +5,11 @@
 //! maxima and factors are f32. Values are packed times a power of two that keeps `BLOCK` of the greatest below the greatest half.
 
 use super::dot::Operands;
+use super::lanes::SHORT_POLYNOMIAL;
 use super::tiles::{Math, Memory, Scores, WIDEST, line, versions};
 use super::{AttentionRow, Shape, Value};
 use crate::features::Isa;
+use crate::gemv::neon_dotprod::sdot;
 use crate::lanes::{Lanes, Neon};
 use half::f16;
 use std::arch::aarch64::*;
@@ -357,14 +359,12 @@ unsafe fn neon(value: float32x4_t) -> Neon {
 }
 
 /// The three constants of [`exponentials`]'s polynomial.
-const POLYNOMIAL: [f16; 3] = [
-    f16::from_f32_const(0.693_283),
-    f16::from_f32_const(0.242_211),
-    f16::from_f32_const(0.055_009),
-];
+const POLYNOMIAL: [f16; 3] = {
+    let [c1, c2, c3] = SHORT_POLYNOMIAL;
+    [f16::from_f32_const(c1), f16::from_f32_const(c2), f16::from_f32_const(c3)]
+};
 
-/// Turns scores in registers x into `2^(x − m)`, for x ≤ m within 2⁻¹⁰ of it or 2⁻¹⁴ of 1, and 0 from −15 on; adds them to the sums. A polynomial
-/// of degree 3 for |f| ≤ ½, fitted to the least relative error with p(0) = 1. `1551 + x` rounds to `1536 + 15 + n`, whose low bits
+/// Turns scores in registers x into `2^(x − m)`, for x ≤ m within 2⁻¹⁰ of it or 2⁻¹⁴ of 1, and 0 from −15 on; adds them to the sums. `1551 + x` rounds to `1536 + 15 + n`, whose low bits
 /// are the exponent of 2ⁿ; at n = −15 that is 0.
 macro_rules! exponentials {
     ($($x:literal $n:literal $p:literal $m:literal $sum:literal),*) => {
@@ -457,6 +457,81 @@ unsafe fn probabilities<const W: usize>(
         *to = vreinterpretq_f16_u16(sum);
     }
     all
+}
+
+/// Of 1, f and f² in `255 · 2^f`, within 0.002 of it for |f| ≤ ½, half a step of a byte: fitted to the least relative error with p(0) = 1.
+const BYTE_POLYNOMIAL: [f32; 3] = [255.0, 255.0 * 0.702_942, 255.0 * 0.239_864];
+
+/// [`Bytes::weigh`](super::bytes::Bytes::weigh) of scores in halves, less 128: `p + 1152` has the byte as its low bits.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+#[target_feature(enable = "neon,fp16,dotprod")]
+pub(super) unsafe fn weigh<const W: usize>(
+    scores: *mut f16,
+    count: usize,
+    greatest: *mut f32,
+    sums: *mut f32,
+) {
+    let constant = |value: f32| splat(f16::from_f32(value));
+    let (least, shift, bias) = (constant(-15.0), constant(1551.0), constant(1152.0));
+    let [c0, c1, c2] = BYTE_POLYNOMIAL.map(constant);
+    let ones = vdupq_n_s8(1);
+    let groups = count.div_ceil(4);
+    // SAFETY: a block has room for whole groups of four rows; bytes are written where the scores are already read.
+    unsafe {
+        let row = |key: usize, w: usize| load(scores.add((key * W + w) * LANES));
+        let mut m = [constant(Half::LOWEST); W];
+        for key in 0..count {
+            for w in 0..W {
+                m[w] = vmaxq_f16(m[w], row(key, w));
+            }
+        }
+        for at in count * W..groups * 4 * W {
+            store(scores.add(at * LANES), constant(f32::NEG_INFINITY));
+        }
+        let mut all = [[vdupq_n_s32(0); 2]; W];
+        for group in 0..groups {
+            // Two rows of scores lie where a group's bytes go: all of the first are read before.
+            let mut made = [[vdupq_n_s8(0); 2]; W];
+            for w in 0..W {
+                let mut bytes = [vdupq_n_u16(0); 4];
+                for j in 0..4 {
+                    // As in `exponentials`.
+                    let x = vmaxq_f16(vsubq_f16(row(group * 4 + j, w), m[w]), least);
+                    let shifted = vaddq_f16(x, shift);
+                    let f = vsubq_f16(x, vsubq_f16(shifted, shift));
+                    let p = vfmaq_f16(c0, vfmaq_f16(c1, c2, f), f);
+                    let power = vshlq_n_u16::<10>(vreinterpretq_u16_f16(shifted));
+                    let p = vfmaq_f16(bias, p, vreinterpretq_f16_u16(power));
+                    bytes[j] = vreinterpretq_u16_f16(p);
+                }
+                let low = vsliq_n_u16::<8>(bytes[0], bytes[1]);
+                let high = vsliq_n_u16::<8>(bytes[2], bytes[3]);
+                made[w] =
+                    [vzip1q_u16(low, high), vzip2q_u16(low, high)].map(|x| vreinterpretq_s8_u16(x));
+                for half in 0..2 {
+                    all[w][half] = sdot(all[w][half], made[w][half], ones);
+                }
+            }
+            let to = scores.add(group * W * LANES * 2).cast::<i8>();
+            for w in 0..W {
+                vst1q_s8(to.add(w * 32), made[w][0]);
+                vst1q_s8(to.add(w * 32 + 16), made[w][1]);
+            }
+        }
+        let hidden = vdupq_n_s32(128 * 4 * groups as i32);
+        for w in 0..W {
+            let (greatest, sums) = (greatest.add(w * LANES), sums.add(w * LANES));
+            vst1q_f32(greatest, vcvt_f32_f16(vget_low_f16(m[w])));
+            vst1q_f32(greatest.add(4), vcvt_high_f32_f16(m[w]));
+            for half in 0..2 {
+                let sum = vcvtq_f32_s32(vaddq_s32(all[w][half], hidden));
+                vst1q_f32(sums.add(half * 4), sum);
+            }
+        }
+    }
 }
 
 /// Scores in halves.

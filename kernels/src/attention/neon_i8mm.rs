@@ -1,11 +1,13 @@
-//! `smmla`: two queries by two keys, eight values of a token at once; twelve queries by eight keys. Probabilities and sums in f32, or in half precision
-//! where the CPU has that as well.
+//! `smmla`: two queries by two keys, eight values of a token at once; twelve queries by eight keys. Probabilities and sums in f32; where the CPU
+//! computes in half precision as well, scores in halves, probabilities and values in bytes.
 
+use super::bytes::ByteValues;
 use super::dot::{Dot, DotScores, Operands, scaled};
 use super::lanes::Float;
+use super::neon_dotprod::HalfValues;
 use super::neon_fp16::{Half, scaled_halves};
 use super::tiles::versions;
-use super::{AttentionRow, Int8Scores};
+use super::{AttentionRow, Int8};
 use crate::features::Isa;
 use crate::lanes::Neon;
 use half::f16;
@@ -258,11 +260,11 @@ impl Dot for HalfBytes {
 
 versions! {
     features "neon,i8mm", needs [Isa::NeonI8mm], tile "8x12x8",
-    I8F32: Int8Scores<f32> = f32, DotScores<Bytes>, "attention_i8f32_8x12x8_neon_i8mm", "i8f32";
-    I8F16: Int8Scores<f16> = f16, DotScores<Bytes>, "attention_i8f16_8x12x8_neon_i8mm", "i8f16";
+    I8F32: Int8<f32> = f32, DotScores<Bytes>, "attention_i8f32_8x12x8_neon_i8mm", "i8f32";
+    I8F16: Int8<f16> = f16, DotScores<Bytes>, "attention_i8f16_8x12x8_neon_i8mm", "i8f16";
 }
 
 versions! {
-    features "neon,i8mm,fp16", needs [Isa::NeonI8mm, Isa::NeonFp16], tile "8x24x8",
-    I8F16_FP16: Int8Scores<f16> = f16, DotScores<HalfBytes>, "attention_i8f16_8x24x8_neon_i8mm_fp16", "i8f16";
+    features "neon,i8mm,dotprod,fp16", needs [Isa::NeonI8mm, Isa::NeonFp16], tile "8x24x8",
+    I8F16_FP16: Int8<f16> = f16, DotScores<HalfBytes, ByteValues<HalfValues>>, "attention_i8f16_8x24x8_neon_i8mm_fp16", "i8f16";
 }

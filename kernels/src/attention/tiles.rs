@@ -25,8 +25,18 @@ pub(super) struct Memory<M: Math> {
     pub greatest: *mut f32,
     pub total: *mut f32,
     pub factor: *mut f32,
+    /// And what a block's sums are, where these are integers.
+    pub weight: *mut f32,
     /// A tile of `ROWS` registers' rows.
     pub spare: *mut f32,
+}
+
+impl<M: Math> Memory<M> {
+    /// The same memory for a type of the same scores.
+    pub fn of<N: Math<Unit = M::Unit>>(&self) -> Memory<N> {
+        let &Self { queries, scores, sums, greatest, total, factor, weight, spare } = self;
+        Memory { queries, scores, sums, greatest, total, factor, weight, spare }
+    }
 }
 
 /// How probabilities and sums are computed.
@@ -112,7 +122,7 @@ pub(super) const fn line(words: usize) -> usize {
 }
 
 /// The keys of a block: all but the last are as long, and whole panels.
-fn block<M: Math>(keys: usize) -> usize {
+pub(super) fn block<M: Math>(keys: usize) -> usize {
     keys.div_ceil(keys.div_ceil(M::BLOCK)).next_multiple_of(16)
 }
 
@@ -122,7 +132,7 @@ pub(super) fn packed<S: Scores>(shape: &Shape) -> usize {
 
 pub(super) fn scratch<S: Scores>(shape: &Shape) -> usize {
     let width = WIDEST * S::Math::LANES;
-    let rows = S::Math::BLOCK + S::Math::columns(shape) + S::Math::ROWS + 3;
+    let rows = S::Math::BLOCK + S::Math::columns(shape) + S::Math::ROWS + 4;
     line(S::query_words(shape)) + line(width) * rows + 16
 }
 
@@ -143,6 +153,7 @@ fn memory<S: Scores>(shape: &Shape, scratch: &mut [f32]) -> Memory<S::Math> {
         greatest: take(width),
         total: take(width),
         factor: take(width),
+        weight: take(width),
         spare: take(S::Math::ROWS * width),
     }
 }

@@ -5,7 +5,7 @@ use super::{Call, Context, Execute, refused};
 use crate::runtime::engine::RuntimeError;
 use crate::runtime::program::{Element, Op, Step, Value};
 use half::f16;
-use kernels::attention::{AttentionRow, Int8Scores, Part, Precision, Shape, Strides, Task, Tokens};
+use kernels::attention::{AttentionRow, Int8, Part, Precision, Shape, Strides, Task, Tokens};
 use kernels::kernel::{Kernel, Row};
 use kernels::scratch::{Plain, bytes_for, cut};
 
@@ -26,9 +26,9 @@ pub(super) fn prepare(context: &Context, step: &Step) -> Result<Box<dyn Execute>
     float(step, queries)?;
     match (queries.element, int8_scores) {
         (Element::F16, false) => ready::<f16>(context, step),
-        (Element::F16, true) => ready::<Int8Scores<f16>>(context, step),
+        (Element::F16, true) => ready::<Int8<f16>>(context, step),
         (_, false) => ready::<f32>(context, step),
-        (_, true) => ready::<Int8Scores<f32>>(context, step),
+        (_, true) => ready::<Int8<f32>>(context, step),
     }
 }
 
