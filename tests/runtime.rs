@@ -994,7 +994,7 @@ fn others() -> Net {
         scale: 0.35,
         causal: true,
         zero_keys: 0,
-        int8_scores: false,
+        int8: false,
         channels: [0, 16, 32],
     };
     let y = next(&mut net, attention, &[projected; 3], &[1, 24, 16], float);

@@ -264,7 +264,7 @@ fn norms_of_rows_do_what_their_layers_do() {
 }
 
 /// An attention from its own three inputs.
-fn attention_op(layer: Attention, sizes: [usize; 2], zero_keys: usize, int8_scores: bool) -> Op {
+fn attention_op(layer: Attention, sizes: [usize; 2], zero_keys: usize, int8: bool) -> Op {
     Op::Attention {
         heads: layer.heads,
         key_heads: layer.key_heads,
@@ -273,7 +273,7 @@ fn attention_op(layer: Attention, sizes: [usize; 2], zero_keys: usize, int8_scor
         scale: layer.scale,
         causal: layer.causal,
         zero_keys,
-        int8_scores,
+        int8,
         channels: [0; 3],
     }
 }
@@ -302,15 +302,15 @@ fn attention_does_what_its_layer_does() {
             operands.extend(&bias);
             let expected = Layer::Attention(layer).evaluate(&operands);
             for form in FLOATS {
-                for int8_scores in [false, true] {
-                    let op = attention_op(layer, sizes, 0, int8_scores);
+                for int8 in [false, true] {
+                    let op = attention_op(layer, sizes, 0, int8);
                     let mut inputs = vec![(&q, form), (&k, form), (&v, form)];
                     inputs.extend(bias.iter().map(|bias| (bias, Form::F32)));
                     let net = Net::of(&inputs, &expected, form, op);
                     let what = format!(
-                        "{queries} queries, {keys} keys, {bias_shape:?}, {form:?}, int8 {int8_scores}"
+                        "{queries} queries, {keys} keys, {bias_shape:?}, {form:?}, int8 {int8}"
                     );
-                    let bound = if int8_scores { 0.06 } else { tolerance(form, form) };
+                    let bound = if int8 { 0.06 } else { tolerance(form, form) };
                     net.gives(&what, &operands, &expected, bound);
                 }
             }

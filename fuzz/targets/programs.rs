@@ -482,7 +482,7 @@ impl Maker<'_> {
             scale: if self.byte() == 255 { self.of(&SCALES) } else { 0.3 },
             causal: self.flag(),
             zero_keys: self.below(3),
-            int8_scores: self.flag(),
+            int8: self.flag(),
             channels: [0; 3].map(|channel| self.damaged(channel)),
         }
     }

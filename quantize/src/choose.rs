@@ -11,12 +11,12 @@ use vitrine::runtime::program::Quantization;
 
 /// Below this a convolution or linear layer is not computed in int8, dB PSNR.
 pub const LEAST_PSNR: f64 = 38.0;
-/// Below this the scores of an attention layer are not, dB PSNR.
+/// Below this an attention layer is not, dB PSNR.
 pub const LEAST_PSNR_OF_ATTENTION: f64 = 26.0;
 
 /// What layers cost on a board.
 pub trait Costs {
-    /// Cycles of one core; `None` where the board's table does not say. The scores of attention are int8 where the choice's precision is.
+    /// Cycles of one core; `None` where the board's table does not say. Attention is int8 where the choice's precision is.
     fn cycles(&self, layer: &LayerShape, choice: &Choice) -> Option<f64>;
 }
 
@@ -129,8 +129,8 @@ pub struct Decision {
     pub kind: &'static str,
     /// How.
     pub choice: Choice,
-    /// Attention: scores in int8.
-    pub int8_scores: bool,
+    /// Attention: in int8.
+    pub int8_attention: bool,
     /// What int8 (or int4) costs it, whether it is chosen or not.
     pub fidelity: Option<Fidelity>,
     /// It could be int8, but floating point is faster.
@@ -255,8 +255,8 @@ pub fn choose(
         .filter(|(node, _)| read.contains(node.as_str()))
         .map(|(node, quantization)| (node.clone(), *quantization))
         .collect();
-    let int8_scores = decisions.iter().filter(|decision| decision.int8_scores);
-    choices.int8_scores = int8_scores.map(|decision| decision.name.clone()).collect();
+    let int8_attention = decisions.iter().filter(|decision| decision.int8_attention);
+    choices.int8_attention = int8_attention.map(|decision| decision.name.clone()).collect();
     Ok(Chosen { choices, decisions })
 }
 
@@ -304,7 +304,7 @@ fn decide(
         name: layer.name.clone(),
         kind: layer.layer.kind(),
         choice,
-        int8_scores: false,
+        int8_attention: false,
         slower_in_int8: false,
         fidelity: tried.or(best).map(|tried| tried.fidelity),
         error: tried.and_then(|tried| tried.error.clone()),
@@ -361,30 +361,30 @@ fn decide_attention(
     let least = rules.min_psnr.unwrap_or(LEAST_PSNR_OF_ATTENTION);
     let (in_float, in_int8) = (costs.cycles(&shape, &float), costs.cycles(&shape, &int8));
     let kept = rules.keep.iter().any(|pattern| pattern.matches(&layer.name));
-    let (int8_scores, why) = match fidelity {
+    let (int8_attention, why) = match fidelity {
         _ if kept => (false, "kept by --keep-f16".into()),
         None => (false, "calibration did not see its input".into()),
         Some(found) if found.psnr < least => {
-            (false, format!("{:.1} dB with int8 scores, below {least:.1}", found.psnr))
+            (false, format!("{:.1} dB in int8, below {least:.1}", found.psnr))
         }
         Some(_) => match (in_float, in_int8) {
             (Some(float), Some(int8)) if float <= int8 => {
-                (false, format!("{:.0} % of the cycles with int8 scores", 100.0 * float / int8))
+                (false, format!("{:.0} % of the cycles in int8", 100.0 * float / int8))
             }
-            (Some(_), None) => (false, "the board's table knows no int8 scores".into()),
-            _ => (true, "int8 scores, within the limit".into()),
+            (Some(_), None) => (false, "the board's table knows no int8 attention".into()),
+            _ => (true, "int8, within the limit".into()),
         },
     };
     Decision {
         name: layer.name.clone(),
         kind: "attention",
         choice: float,
-        int8_scores,
+        int8_attention,
         fidelity,
         slower_in_int8: false,
         error: None,
         bytes: 0,
-        cycles: if int8_scores { in_int8 } else { in_float },
+        cycles: if int8_attention { in_int8 } else { in_float },
         why,
     }
 }
@@ -679,7 +679,7 @@ mod tests {
         let of = |fidelity, rules: &Rules| {
             let chosen =
                 choose(&[], &[(&layer, fidelity)], &BTreeMap::new(), rules, &Unknown).unwrap();
-            chosen.choices.int8_scores.contains("attn")
+            chosen.choices.int8_attention.contains("attn")
         };
         assert!(of(fidelity(26.0), &rules()));
         assert!(!of(fidelity(25.9), &rules()));

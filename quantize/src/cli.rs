@@ -53,7 +53,7 @@ pub struct Arguments {
     /// Layers that stay in floating point: a part of the name, or the name with * for any letters
     #[arg(long, value_name = "PATTERN")]
     keep_f16: Vec<Pattern>,
-    /// Least PSNR of a quantized layer, dB [default: 38, of attention scores 26]
+    /// Least PSNR of a quantized layer, dB [default: 38, of attention 26]
     #[arg(long, value_name = "DB")]
     min_psnr: Option<f64>,
     /// What weights of quantized linear layers become

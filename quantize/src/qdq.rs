@@ -586,7 +586,7 @@ impl<'a> Writer<'a> {
 
     fn attention(&mut self, name: &str, attention: &Attention, inputs: &[Operand]) -> String {
         let Attention { heads, key_heads, scale, causal } = *attention;
-        let int8 = self.choices.int8_scores.contains(name);
+        let int8 = self.choices.int8_attention.contains(name);
         let (n, rows) = (inputs[0].shape[0], inputs[0].shape[1]);
         let columns = inputs[1].shape[1];
         let split = |writer: &mut Self, operand: &Operand, of: usize| {

@@ -58,8 +58,8 @@ pub fn how(choice: &Choice) -> String {
 
 /// How a decision is computed, for people.
 pub fn how_decided(decision: &Decision) -> String {
-    match (decision.kind, decision.int8_scores) {
-        ("attention", true) => format!("int8 scores, {}", how(&decision.choice)),
+    match (decision.kind, decision.int8_attention) {
+        ("attention", true) => format!("int8, {}", how(&decision.choice)),
         _ => how(&decision.choice),
     }
 }
@@ -216,7 +216,8 @@ impl Report<'_> {
 }
 
 fn is_quantized(decision: &Decision) -> bool {
-    decision.int8_scores || matches!(decision.choice.precision, Precision::Int8 | Precision::Int4)
+    decision.int8_attention
+        || matches!(decision.choice.precision, Precision::Int8 | Precision::Int4)
 }
 
 /// A histogram as SVG.
@@ -298,7 +299,7 @@ mod tests {
             name: name.into(),
             kind: "convolution",
             choice: Choice::float(Precision::Int8),
-            int8_scores: false,
+            int8_attention: false,
             fidelity: Some(Fidelity { psnr, sqnr: psnr }),
             slower_in_int8: false,
             error: None,

@@ -73,7 +73,7 @@ pub fn layer(
     options.iter().filter_map(try_one).collect()
 }
 
-/// What int8 products of queries and keys cost an attention layer; `None` without any head.
+/// What int8 products cost an attention layer; `None` without any head.
 pub fn attention(heads: &[Scores]) -> Option<Fidelity> {
     let all = |int8: bool| heads.iter().flat_map(|head| head.attend(int8)).collect::<Vec<_>>();
     (!heads.is_empty()).then(|| Fidelity::of(&all(false), &all(true)))

@@ -276,7 +276,7 @@ fn output_size(layer: &models::nn::Convolution, height: usize, width: usize) -> 
     [extent(0, height, top, bottom), extent(1, width, left, right)]
 }
 
-/// Queries of a head, the keys and values that they meet, for what int8 scores cost.
+/// Queries of a head, the keys and values that they meet, for what int8 costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     /// The factor of the products.
@@ -296,7 +296,7 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// The results `[queries, value_size]`, with queries and keys by themselves, or as int8 has them.
+    /// The results `[queries, value_size]`, by exact operands, or as int8 has them: see [`kernels::attention`].
     pub fn attend(&self, int8: bool) -> Vec<f32> {
         let tokens = |values: &[f32]| -> Vec<f32> {
             if !int8 {
@@ -305,6 +305,7 @@ impl Scores {
             values.chunks_exact(self.key_size).flat_map(quantized_by_greatest).collect()
         };
         let (queries, keys) = (tokens(&self.queries), tokens(&self.keys));
+        let values = if int8 { self.values_int8() } else { self.values.clone() };
         let count = keys.len() / self.key_size;
         let queries: Vec<_> = queries.chunks_exact(self.key_size).enumerate().collect();
         let result = |&(index, query): &(usize, &[f32])| {
@@ -312,18 +313,48 @@ impl Scores {
             let logit = |(j, key)| self.scale * dot(query, key) + bias.map_or(0.0, |bias| bias[j]);
             let logits: Vec<f32> =
                 keys.chunks_exact(self.key_size).enumerate().map(logit).collect();
-            let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let shares: Vec<f32> = logits.iter().map(|logit| (logit - greatest).exp()).collect();
-            let sum: f32 = shares.iter().sum();
             let mut result = vec![0.0; self.value_size];
-            for (share, value) in shares.iter().zip(self.values.chunks_exact(self.value_size)) {
-                result.iter_mut().zip(value).for_each(|(result, x)| *result += share / sum * x);
+            let mut sum = 0.0;
+            let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let blocks = logits.chunks(BLOCK).zip(values.chunks(BLOCK * self.value_size));
+            for (logits, values) in blocks {
+                let here = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                // A block whose keys are all hidden.
+                let weight = if here > f32::NEG_INFINITY { (here - greatest).exp() } else { 0.0 };
+                for (logit, value) in logits.iter().zip(values.chunks_exact(self.value_size)) {
+                    let share = if weight > 0.0 { (logit - here).exp() } else { 0.0 };
+                    let share =
+                        if int8 { (255.0 * share).round_ties_even() / 255.0 } else { share };
+                    sum += weight * share;
+                    result.iter_mut().zip(value).for_each(|(sum, x)| *sum += weight * share * x);
+                }
             }
+            result.iter_mut().for_each(|result| *result /= sum);
             result
         };
         queries.par_iter().flat_map_iter(result).collect()
     }
+
+    /// Values in steps of 1/127 of the greatest of their column in a block.
+    fn values_int8(&self) -> Vec<f32> {
+        let mut values = self.values.clone();
+        for block in values.chunks_mut(BLOCK * self.value_size) {
+            for column in 0..self.value_size {
+                let of_column = || block.iter().skip(column).step_by(self.value_size);
+                let greatest = of_column().fold(0.0, |greatest: f32, x| greatest.max(x.abs()));
+                if greatest > 0.0 {
+                    for x in block.iter_mut().skip(column).step_by(self.value_size) {
+                        *x = (*x * 127.0 / greatest).round_ties_even() * greatest / 127.0;
+                    }
+                }
+            }
+        }
+        values
+    }
 }
+
+/// Keys whose probabilities and values share their steps, as on x86; Arm has larger blocks.
+const BLOCK: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -444,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn int8_scores_are_near_and_masks_hide() {
+    fn int8_attention_is_near_and_masks_hide() {
         let mut scores = Scores {
             scale: 0.125,
             key_size: 64,

@@ -247,7 +247,7 @@ mod tests {
         let attention = |causal: bool| {
             format!(
                 "{{ attention = {{ heads = 2, key_heads = 2, key_size = 3, value_size = 4, scale = 1.0, causal = {causal}, \
-                 zero_keys = 0, int8_scores = false, channels = [0, 6, 12] }} }}"
+                 zero_keys = 0, int8 = false, channels = [0, 6, 12] }} }}"
             )
         };
         let text = [

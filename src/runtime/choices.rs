@@ -65,9 +65,9 @@ pub struct Choices {
     /// By the layer's name: convolutions, transposed and depthwise ones, linear layers.
     #[serde(default)]
     pub layers: BTreeMap<String, Choice>,
-    /// Attention layers whose products of queries and keys are computed in int8, by name.
+    /// Attention layers that are computed in int8, by name.
     #[serde(default)]
-    pub int8_scores: std::collections::BTreeSet<String>,
+    pub int8_attention: std::collections::BTreeSet<String>,
     /// How what a node makes is quantized, by the node's name; an input of the net is a node, too. Where all that read it are int8 layers
     /// it is stored quantized; else each reader quantizes it.
     #[serde(default)]
@@ -80,7 +80,7 @@ impl Choices {
         Self {
             default: Choice::float(precision),
             layers: BTreeMap::new(),
-            int8_scores: Default::default(),
+            int8_attention: Default::default(),
             ranges: BTreeMap::new(),
         }
     }

@@ -240,8 +240,8 @@ pub enum Op {
         causal: bool,
         /// Keys of logit 0 and value 0 besides.
         zero_keys: usize,
-        /// Products of queries and keys in int8.
-        int8_scores: bool,
+        /// Products in int8: see [`kernels::attention`].
+        int8: bool,
         /// The channel of q, k and v at which head 0 starts.
         channels: [usize; 3],
     },

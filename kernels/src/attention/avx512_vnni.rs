@@ -1,8 +1,8 @@
 //! `vpdpbusd` on 512 bits: 48 queries by 8 keys or columns.
 
-use super::bytes::{ByteValues, Bytes};
-use super::dot::{Dot, DotScores, Operands, scaled};
-use super::lanes::{Float, SHORT_POLYNOMIAL};
+use super::bytes::{BYTE_POLYNOMIAL, ByteValues, Bytes};
+use super::dot::{Dot, DotScores, Operands};
+use super::lanes::Float;
 use super::tiles::versions;
 use super::{AttentionRow, Int8};
 use crate::features::Isa;
@@ -20,13 +20,9 @@ impl Dot for Vnni {
     const UNSIGNED: bool = true;
 
     #[inline(always)]
-    unsafe fn panel<const W: usize>(operands: &Operands, spare: *mut i32, to: *mut f32) {
+    unsafe fn panel<const W: usize>(operands: &Operands, _: *mut i32, to: *mut f32) {
         // SAFETY: passed on to the caller.
-        unsafe {
-            let &Operands { queries, keys, groups, starts, .. } = operands;
-            sums::<W>(queries, keys, groups, starts, spare);
-            scaled::<Avx512, W>(operands, Self::KEYS, spare, to);
-        }
+        unsafe { scores::<W>(operands, to) }
     }
 }
 
@@ -59,7 +55,7 @@ impl Bytes for Vnni {
         to: *mut i32,
     ) {
         // SAFETY: passed on to the caller.
-        unsafe { sums::<W>(bytes, values, groups, [0; 8].as_ptr(), to) }
+        unsafe { products::<W>(values, bytes, groups, to) }
     }
 }
 
@@ -87,8 +83,9 @@ unsafe fn weigh<const W: usize>(
         }
         let least = _mm512_set1_ps(-127.0);
         let shift = _mm512_set1_ps(12_582_912.0 + 127.0);
-        let whole = _mm512_set1_ps(255.0);
-        let [c1, c2, c3] = SHORT_POLYNOMIAL.map(|c| _mm512_set1_ps(c * 255.0));
+        let units = _mm512_set1_ps(8_388_608.0);
+        let lowest = _mm512_set1_epi32(0xFF);
+        let [c0, c1, c2] = BYTE_POLYNOMIAL.map(|c| _mm512_set1_ps(c));
         let ones = _mm512_set1_epi8(1);
         let mut all = [_mm512_setzero_si512(); W];
         for group in 0..count.div_ceil(4) {
@@ -99,16 +96,18 @@ unsafe fn weigh<const W: usize>(
                     let x = _mm512_max_ps(_mm512_sub_ps(row(group * 4 + j, w), m[w]), least);
                     let shifted = _mm512_add_ps(x, shift);
                     let f = _mm512_sub_ps(x, _mm512_sub_ps(shifted, shift));
-                    let p = _mm512_fmadd_ps(_mm512_fmadd_ps(c3, f, c2), f, c1);
-                    let power = _mm512_slli_epi32::<23>(_mm512_castps_si512(shifted));
-                    let p = _mm512_mul_ps(_mm512_fmadd_ps(p, f, whole), _mm512_castsi512_ps(power));
-                    bytes[j] = _mm512_cvtps_epi32(p);
+                    let p = _mm512_fmadd_ps(_mm512_fmadd_ps(c2, f, c1), f, c0);
+                    let power = _mm512_castps_si512(shifted);
+                    let power = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(power));
+                    // The byte is the lowest of the float's.
+                    bytes[j] = _mm512_castps_si512(_mm512_fmadd_ps(p, power, units));
                 }
                 let [b0, b1, b2, b3] = bytes;
                 let b1 = _mm512_slli_epi32::<8>(b1);
                 let b2 = _mm512_slli_epi32::<16>(b2);
                 let b3 = _mm512_slli_epi32::<24>(b3);
-                let low = _mm512_or_si512(b0, b1);
+                // b1 | (b0 & lowest), then what is above.
+                let low = _mm512_ternarylogic_epi32::<0xF8>(b1, b0, lowest);
                 let bytes = _mm512_ternarylogic_epi32::<0xFE>(low, b2, b3);
                 all[w] = _mm512_dpbusd_epi32(all[w], bytes, ones);
                 _mm512_storeu_si512(scores.add((group * W + w) * 16).cast(), bytes);
@@ -125,38 +124,79 @@ unsafe fn weigh<const W: usize>(
 /// As for [`Dot::panel`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn sums<const W: usize>(
-    queries: *const u8,
-    keys: *const i8,
+unsafe fn scores<const W: usize>(operands: &Operands, to: *mut f32) {
+    let &Operands { queries, keys, groups, scales, units, starts } = operands;
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let sums = sums::<W>(queries, keys, groups, starts);
+        let mut scale = [_mm512_setzero_ps(); W];
+        for w in 0..W {
+            scale[w] = _mm512_loadu_ps(scales.add(w * 16));
+        }
+        for row in 0..Vnni::KEYS {
+            let unit = _mm512_set1_ps(*units.add(row));
+            for w in 0..W {
+                let score = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[row][w]), scale[w]);
+                _mm512_storeu_ps(to.add((row * W + w) * 16), _mm512_mul_ps(score, unit));
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As for [`Bytes::products`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn products<const W: usize>(
+    values: *const i8,
+    bytes: *const u8,
     groups: usize,
-    starts: *const i32,
     to: *mut i32,
 ) {
     // SAFETY: passed on to the caller.
     unsafe {
-        let mut sums = [[_mm512_setzero_si512(); W]; Vnni::KEYS];
-        for row in 0..Vnni::KEYS {
-            sums[row] = [_mm512_set1_epi32(*starts.add(row)); W];
-        }
-        for group in 0..groups {
-            let mut column = [_mm512_setzero_si512(); W];
-            for w in 0..W {
-                column[w] = _mm512_loadu_si512(queries.add((group * W + w) * 64).cast());
-            }
-            let keys = keys.add(group * Vnni::KEYS * 4).cast::<i32>();
-            for row in 0..Vnni::KEYS {
-                let key = _mm512_set1_epi32(keys.add(row).read_unaligned());
-                for w in 0..W {
-                    sums[row][w] = _mm512_dpbusd_epi32(sums[row][w], column[w], key);
-                }
-            }
-        }
+        let sums = sums::<W>(bytes, values, groups, [0; 8].as_ptr());
         for row in 0..Vnni::KEYS {
             for w in 0..W {
                 _mm512_storeu_si512(to.add((row * W + w) * 16).cast(), sums[row][w]);
             }
         }
     }
+}
+
+/// `Σ lanes · rows` over groups of four, of eight rows from `starts` on.
+///
+/// # Safety
+/// As for [`Dot::panel`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn sums<const W: usize>(
+    lanes: *const u8,
+    rows: *const i8,
+    groups: usize,
+    starts: *const i32,
+) -> [[__m512i; W]; Vnni::KEYS] {
+    let mut sums = [[_mm512_setzero_si512(); W]; Vnni::KEYS];
+    // SAFETY: passed on to the caller.
+    unsafe {
+        for row in 0..Vnni::KEYS {
+            sums[row] = [_mm512_set1_epi32(*starts.add(row)); W];
+        }
+        for group in 0..groups {
+            let mut lane = [_mm512_setzero_si512(); W];
+            for w in 0..W {
+                lane[w] = _mm512_loadu_si512(lanes.add((group * W + w) * 64).cast());
+            }
+            let four = rows.add(group * Vnni::KEYS * 4).cast::<i32>();
+            for row in 0..Vnni::KEYS {
+                let x = _mm512_set1_epi32(four.add(row).read_unaligned());
+                for w in 0..W {
+                    sums[row][w] = _mm512_dpbusd_epi32(sums[row][w], lane[w], x);
+                }
+            }
+        }
+    }
+    sums
 }
 
 versions! {

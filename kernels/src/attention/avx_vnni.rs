@@ -1,8 +1,8 @@
 //! `vpdpbusd` on 256 bits: 24 queries by 4 keys or columns, twelve sums in sixteen registers.
 
-use super::bytes::{ByteValues, Bytes};
+use super::bytes::{BYTE_POLYNOMIAL, ByteValues, Bytes};
 use super::dot::{Dot, DotScores, Operands, scaled};
-use super::lanes::{Float, SHORT_POLYNOMIAL};
+use super::lanes::Float;
 use super::tiles::versions;
 use super::{AttentionRow, Int8};
 use crate::features::Isa;
@@ -88,8 +88,7 @@ unsafe fn weigh<const W: usize>(
         }
         let least = _mm256_set1_ps(-127.0);
         let shift = _mm256_set1_ps(12_582_912.0 + 127.0);
-        let whole = _mm256_set1_ps(255.0);
-        let [c1, c2, c3] = SHORT_POLYNOMIAL.map(|c| _mm256_set1_ps(c * 255.0));
+        let [c0, c1, c2] = BYTE_POLYNOMIAL.map(|c| _mm256_set1_ps(c));
         let ones = _mm256_set1_epi8(1);
         let mut all = [_mm256_setzero_si256(); W];
         for group in 0..count.div_ceil(4) {
@@ -100,9 +99,9 @@ unsafe fn weigh<const W: usize>(
                     let x = _mm256_max_ps(_mm256_sub_ps(row(group * 4 + j, w), m[w]), least);
                     let shifted = _mm256_add_ps(x, shift);
                     let f = _mm256_sub_ps(x, _mm256_sub_ps(shifted, shift));
-                    let p = _mm256_fmadd_ps(_mm256_fmadd_ps(c3, f, c2), f, c1);
+                    let p = _mm256_fmadd_ps(_mm256_fmadd_ps(c2, f, c1), f, c0);
                     let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(shifted));
-                    let p = _mm256_mul_ps(_mm256_fmadd_ps(p, f, whole), _mm256_castsi256_ps(power));
+                    let p = _mm256_mul_ps(p, _mm256_castsi256_ps(power));
                     bytes[j] = _mm256_cvtps_epi32(p);
                 }
                 let [b0, b1, b2, b3] = bytes;

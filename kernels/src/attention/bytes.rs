@@ -54,6 +54,9 @@ pub(super) trait Bytes {
     );
 }
 
+/// Of 1, f and f² in `255 · 2^f`, within 0.002 of it for |f| ≤ ½, half a step of a byte: fitted to the least relative error with p(0) = 1.
+pub(super) const BYTE_POLYNOMIAL: [f32; 3] = [255.0, 255.0 * 0.702_942, 255.0 * 0.239_864];
+
 /// The greatest byte.
 const WHOLE: f32 = 255.0;
 

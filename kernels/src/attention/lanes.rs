@@ -119,9 +119,6 @@ pub(super) struct Float<L>(PhantomData<L>);
 pub(super) const POLYNOMIAL: [f32; 5] =
     [std::f32::consts::LN_2, 0.240_222_42, 0.055_507_34, 0.009_671_51, 0.001_326_47];
 
-/// Of f, f² and f³ in `2^f`, where 10⁻⁴ of it is enough: fitted to the least relative error for |f| ≤ ½ with p(0) = 1.
-pub(super) const SHORT_POLYNOMIAL: [f32; 3] = [0.693_283, 0.242_211, 0.055_009];
-
 /// `2^x` for x ≤ 0, within 3·10⁻⁷ of it, and 0 below −127: a polynomial of degree 5 for |f| ≤ ½, fitted to the least relative error with
 /// p(0) = 1.
 ///

@@ -4,8 +4,8 @@
 //! with values are summed in halves in chains of `CHAIN` keys, chains of a block too, probabilities in chains of `SUM`; blocks,
 //! maxima and factors are f32. Values are packed times a power of two that keeps `BLOCK` of the greatest below the greatest half.
 
+use super::bytes::BYTE_POLYNOMIAL;
 use super::dot::Operands;
-use super::lanes::SHORT_POLYNOMIAL;
 use super::tiles::{Math, Memory, Scores, WIDEST, line, versions};
 use super::{AttentionRow, Shape, Value};
 use crate::features::Isa;
@@ -359,12 +359,14 @@ unsafe fn neon(value: float32x4_t) -> Neon {
 }
 
 /// The three constants of [`exponentials`]'s polynomial.
-const POLYNOMIAL: [f16; 3] = {
-    let [c1, c2, c3] = SHORT_POLYNOMIAL;
-    [f16::from_f32_const(c1), f16::from_f32_const(c2), f16::from_f32_const(c3)]
-};
+const POLYNOMIAL: [f16; 3] = [
+    f16::from_f32_const(0.693_283),
+    f16::from_f32_const(0.242_211),
+    f16::from_f32_const(0.055_009),
+];
 
-/// Turns scores in registers x into `2^(x − m)`, for x ≤ m within 2⁻¹⁰ of it or 2⁻¹⁴ of 1, and 0 from −15 on; adds them to the sums. `1551 + x` rounds to `1536 + 15 + n`, whose low bits
+/// Turns scores in registers x into `2^(x − m)`, for x ≤ m within 2⁻¹⁰ of it or 2⁻¹⁴ of 1, and 0 from −15 on; adds them to the sums. A polynomial
+/// of degree 3 for |f| ≤ ½, fitted to the least relative error with p(0) = 1. `1551 + x` rounds to `1536 + 15 + n`, whose low bits
 /// are the exponent of 2ⁿ; at n = −15 that is 0.
 macro_rules! exponentials {
     ($($x:literal $n:literal $p:literal $m:literal $sum:literal),*) => {
@@ -458,9 +460,6 @@ unsafe fn probabilities<const W: usize>(
     }
     all
 }
-
-/// Of 1, f and f² in `255 · 2^f`, within 0.002 of it for |f| ≤ ½, half a step of a byte: fitted to the least relative error with p(0) = 1.
-const BYTE_POLYNOMIAL: [f32; 3] = [255.0, 255.0 * 0.702_942, 255.0 * 0.239_864];
 
 /// [`Bytes::weigh`](super::bytes::Bytes::weigh) of scores in halves, less 128: `p + 1152` has the byte as its low bits.
 ///

@@ -74,7 +74,7 @@ fn a_transformer_is_calibrated_at_every_timestep() {
     for layer in ["attn1.to_q", "attn1.to_k", "attn1.to_v", "ff.proj"] {
         assert_eq!(precision(&quantized, layer), Precision::Int8, "{layer}");
     }
-    assert!(quantized.choices.int8_scores.contains("attn1"));
+    assert!(quantized.choices.int8_attention.contains("attn1"));
     assert!(quantized.differences[0].psnr > 36.0, "{:?}", quantized.differences);
 }
 
@@ -97,7 +97,7 @@ fn nothing_quantized_is_the_reference() {
     let mut asked = request(nets::transformer(), &[1.0]);
     asked.rules.min_psnr = Some(1000.0);
     let quantized = quantize(asked, &Unwatched).unwrap();
-    assert!(quantized.choices.ranges.is_empty() && quantized.choices.int8_scores.is_empty());
+    assert!(quantized.choices.ranges.is_empty() && quantized.choices.int8_attention.is_empty());
     // But for products of one row, whose weights are halves.
     assert!(quantized.differences[0].psnr > 90.0, "{:?}", quantized.differences);
 }

@@ -462,7 +462,7 @@ impl<'m> Emitter<'m> {
             scale: attention.scale,
             causal: attention.causal,
             zero_keys: 0,
-            int8_scores: self.choices.int8_scores.contains(&name),
+            int8: self.choices.int8_attention.contains(&name),
             channels,
         };
         self.step_to(unit, inputs, op);

@@ -16,7 +16,7 @@ const GREATEST_HEAD: usize = 1024;
 const QUERIES: usize = 16;
 
 pub(super) fn prepare(context: &Context, step: &Step) -> Result<Box<dyn Execute>, RuntimeError> {
-    let Op::Attention { int8_scores, .. } = step.op else {
+    let Op::Attention { int8, .. } = step.op else {
         return Err(refused(step, "no attention"));
     };
     let Some(&queries) = step.inputs.first() else {
@@ -24,7 +24,7 @@ pub(super) fn prepare(context: &Context, step: &Step) -> Result<Box<dyn Execute>
     };
     let queries = &context.program.values[queries];
     float(step, queries)?;
-    match (queries.element, int8_scores) {
+    match (queries.element, int8) {
         (Element::F16, false) => ready::<f16>(context, step),
         (Element::F16, true) => ready::<Int8<f16>>(context, step),
         (_, false) => ready::<f32>(context, step),
