@@ -3,6 +3,8 @@
 #
 # usage: soak.sh PROGRAM [MINUTES]        30 minutes without a number
 #
+# CAMERA=replay:FOLDER and the like in the place of the drawn person, who walks the same way in each run.
+#
 # A visit a minute: a piece is put on, a picture taken, everything wiped. Reads /healthz every ten seconds and judges the
 # last third of the time by the second.
 set -euo pipefail
@@ -23,7 +25,7 @@ at $((start + 35)) picture
 at $((start + 50)) done
 END
 done >"$folder/script"
-"$program" mirror --camera 'synthetic' --catalogue garments --script "$folder/script" \
+"$program" mirror --camera "${CAMERA:-synthetic}" --catalogue garments --script "$folder/script" \
     --listen 127.0.0.1:8098 >"$folder/log" 2>&1 &
 mirror=$!
 for ((second = 0; second < minutes * 60; second += 10)); do

@@ -306,7 +306,7 @@ fn every_version_matches_the_plain_one_at_the_edges_of_its_tiles() {
 
 #[test]
 fn any_head_size_works_and_values_may_have_another() {
-    for size in [1, 2, 3, 5, 7, 8, 11, 20, 40, 41, 44, 56, 64, 80, 97, 128, 160] {
+    for size in [1, 2, 3, 5, 7, 8, 11, 20, 40, 41, 44, 56, 64, 80, 97, 128, 160, 264] {
         check_all(&Case::new(shape(1, 1, 9, 21, size)));
         let other = Shape { value_size: (size * 7 + 3) % 83 + 1, ..shape(1, 1, 9, 21, size) };
         check_all(&Case::new(other));
