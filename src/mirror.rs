@@ -316,7 +316,7 @@ impl Mirror {
         let calm = !matches!(self.visit.stage(), Stage::Live | Stage::Countdown { .. });
         let every = if calm { level.every.max(CALM_LOOKS) } else { level.every };
         self.looks = self.looks.wrapping_add(1);
-        let looks = self.looks.is_multiple_of(every);
+        let looks = self.looks.is_multiple_of(every) || self.live.must_look(&picture);
         let person = looks.then(|| self.perceive(&picture, captured)).flatten();
         self.dress(&mut picture, captured);
         // On a slow machine the work itself takes seconds.

@@ -126,6 +126,32 @@ fn the_garment_follows_who_moves() {
 }
 
 #[test]
+fn the_garment_follows_between_looks() {
+    let Some(nets) = nets() else { return };
+    let pieces = [piece("tee-red-print.png")];
+    let (mut live, start) = (Live::new(), Instant::now());
+    let mut middles = Vec::new();
+    for frame in 0..28u32 {
+        let now = start + frame * FRAME;
+        // As on a slow machine: a look at every 4th frame, a person who has moved by 36 pixels when the next comes.
+        let mut picture = noisy(&scene(9.0 * frame as f32 - 120.0), u64::from(frame) + 1);
+        if frame.is_multiple_of(4) {
+            live.look(&nets, &picture, now).expect("the nets run");
+        }
+        let frame = live.dress(&mut picture, &pieces, now);
+        let target = &frame.fits[0].patches[0].target;
+        middles.push(target.iter().map(|p| p.x).sum::<f32>() / target.len() as f32);
+    }
+    // Of the line through all frames but the first, when filters have not settled.
+    let settled = &middles[8..];
+    let off = |(frame, middle): (usize, &f32)| middle - 9.0 * frame as f32;
+    let mean = settled.iter().enumerate().map(off).sum::<f32>() / settled.len() as f32;
+    let worst = settled.iter().enumerate().map(|at| (off(at) - mean).abs()).fold(0.0, f32::max);
+    println!("at most {worst:.1} px off the line that the person walks");
+    assert!(worst < 8.0, "{middles:?}");
+}
+
+#[test]
 fn clothes_leave_with_who_leaves() {
     let Some(nets) = nets() else { return };
     let pieces = [piece("tee-red-print.png")];

@@ -1,9 +1,11 @@
 //! One frame of live video: who is there, and that person dressed.
 
+use super::follow::{Anchor, moved};
 use super::{Memory, Piece, TryonError, dress_frame};
 use crate::garment::Category;
 use crate::perception::{Perception, PerceptionError, Person, Tracker};
 use crate::picture::{Picture, Pixels};
+use glam::Vec2;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,12 @@ pub struct Live {
     /// Since when looks find nobody; a machine that looks rarely has lost nobody between two looks.
     lost: Option<Instant>,
     looked: Option<Instant>,
+    /// Width and height of the frame of the last look.
+    size: Option<[usize; 2]>,
+    /// The body at the last look, for the frames until the next.
+    anchor: Option<Anchor>,
+    /// The next frame to be dressed is the one that was looked at.
+    fresh: bool,
     /// How much of the clothes is shown, 0..1, and when that was decided.
     shown: f32,
     frame: Option<Instant>,
@@ -60,12 +68,20 @@ impl Live {
         let elapsed =
             self.looked.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
         self.looked = Some(now);
+        if self.size != Some([picture.width, picture.height]) {
+            // What is known is in pixels of another size.
+            self.tracker = Tracker::default();
+            self.size = Some([picture.width, picture.height]);
+        }
+        self.fresh = true;
         match self.tracker.track(nets, picture, elapsed)? {
             Some(person) => {
+                self.anchor = Anchor::new(picture, &person);
                 self.person = Some(person);
                 self.lost = None;
             }
             None => {
+                self.anchor = None;
                 let lost = *self.lost.get_or_insert(now);
                 if now.saturating_duration_since(lost) > KEPT + FADE {
                     self.person = None;
@@ -81,7 +97,13 @@ impl Live {
         self.person.as_ref()
     }
 
-    /// Puts the pieces on the person, in place, if there is one. Clothes fade in and out.
+    /// Whether a frame cannot be dressed without a look at it: it is of another size than the last that was looked at.
+    pub fn must_look(&self, picture: &Picture) -> bool {
+        self.size != Some([picture.width, picture.height])
+    }
+
+    /// Puts the pieces on the person, in place, if there is one. Clothes fade in and out. A frame that was not looked at is searched for
+    /// the body of the last look.
     pub fn dress(
         &mut self,
         picture: &mut Picture,
@@ -97,7 +119,13 @@ impl Live {
         };
         let is_there = self.lost.is_none_or(|lost| now.saturating_duration_since(lost) <= KEPT);
         let worn = in_drawing_order(pieces);
-        let dressed = dress_frame(picture, std::slice::from_ref(person), &worn, &mut self.memory);
+        let shift = match &self.anchor {
+            Some(anchor) if !self.fresh => anchor.shift(picture),
+            _ => Vec2::ZERO,
+        };
+        self.fresh = false;
+        let person = moved(person, shift);
+        let dressed = dress_frame(picture, std::slice::from_ref(&person), &worn, &mut self.memory);
         match dressed {
             Ok(dressed) => {
                 self.shown = (self.shown + if is_there { step } else { -step }).clamp(0.0, 1.0);

@@ -6,6 +6,7 @@ mod body;
 mod capsule;
 mod cloth;
 mod cut;
+mod follow;
 mod grid;
 mod head;
 mod histogram;
