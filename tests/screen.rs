@@ -50,7 +50,8 @@ fn catalogue(count: usize) -> Arc<Catalogue> {
 
 fn look(number: u64) -> Arc<Look> {
     let wearing = vec!["piece-1".to_owned()];
-    Arc::new(Look { number, wearing, before: grey(64, 36, 40), after: grey(64, 36, 200) })
+    let (before, after) = (grey(64, 36, 40), grey(64, 36, 200));
+    Arc::new(Look { number, wearing, before, after, focus: 0.5 })
 }
 
 fn view(stage: Stage) -> View {

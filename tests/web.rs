@@ -75,7 +75,8 @@ fn view(number: u64, stage: Stage) -> View {
 }
 
 fn with_look(number: u64, download: bool) -> Arc<View> {
-    let look = Look { number: 3, wearing: vec![], before: picture(1), after: picture(2) };
+    let look =
+        Look { number: 3, wearing: vec![], before: picture(1), after: picture(2), focus: 0.5 };
     let shop = Arc::new(Shop { download, ..Shop::default() });
     Arc::new(View { looks: vec![Arc::new(look)], shop, ..view(number, Stage::Result) })
 }

@@ -1,7 +1,7 @@
 //! The finished picture: made from one frame on threads of low priority while the live picture goes on.
 
 use super::view::Look;
-use crate::perception::Perception;
+use crate::perception::{Perception, Person, landmark};
 use crate::picture::Picture;
 use crate::tryon::{Memory, Piece, dress_frame, in_drawing_order};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -119,6 +119,14 @@ struct Worker {
     usual: Mutex<Option<(Duration, Duration)>>,
 }
 
+/// The middle of a person's torso across a picture, 0..1.
+fn focus(person: &Person, width: usize) -> f32 {
+    use landmark::{LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER};
+    let torso = [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP];
+    let sum: f32 = torso.iter().map(|&index| person.landmarks[index].position.x).sum();
+    (sum / torso.len() as f32 / width.max(1) as f32).clamp(0.0, 1.0)
+}
+
 impl Worker {
     fn is_wanted(&self, number: u64) -> bool {
         number == self.current.load(Ordering::SeqCst)
@@ -161,8 +169,9 @@ impl Worker {
                 let piece = (begun.elapsed() - looked) / count.max(1);
                 *self.usual.lock().unwrap_or_else(PoisonError::into_inner) = Some((looked, piece));
                 say(1.0);
+                let focus = people.first().map_or(0.5, |person| focus(person, job.photo.width));
                 let (before, after) = (Arc::new(job.photo), Arc::new(dressed.picture));
-                let look = Look { number, wearing: ids, before, after };
+                let look = Look { number, wearing: ids, before, after, focus };
                 self.say(number, Report::Done(Arc::new(look)));
             }
             Err(error) => self.say(number, Report::Failed(error.to_string())),

@@ -152,6 +152,8 @@ pub struct Look {
     pub before: Arc<Picture>,
     /// The finished picture, of the same size.
     pub after: Arc<Picture>,
+    /// Where the person stands across the picture, 0..1: what is kept in view where a picture is cut off.
+    pub focus: f32,
 }
 
 /// What the shop allows and wants.

@@ -376,7 +376,7 @@ mod tests {
         fn finish(&mut self) {
             let picture = Arc::new(Picture::from_rgb8(1, 1, vec![0; 3]));
             let (before, after) = (Arc::clone(&picture), picture);
-            let look = Look { number: 1, wearing: vec!["tee".into()], before, after };
+            let look = Look { number: 1, wearing: vec!["tee".into()], before, after, focus: 0.5 };
             self.visit.step(self.now, Event::StudioDone(Arc::new(look)));
         }
     }

@@ -106,8 +106,9 @@ impl Painter {
             self.ground();
         }
         for pane in &layout.panes {
-            if let Some(picture) = picture(view, pane) {
-                scale::draw(&mut self.frame, picture, pane.place, pane.clip, pane.light);
+            if let Some((picture, focus)) = picture(view, pane) {
+                let place = (pane.place, focus);
+                scale::draw(&mut self.frame, picture, place, pane.clip, pane.light);
             }
         }
         for placed in &layout.parts {
@@ -161,14 +162,15 @@ fn clip(clip: Rect, screen: Rect, room: i32) -> Rect {
     if clip == screen { screen } else { clip.inset(-room / 3).within(screen) }
 }
 
-fn picture<'a>(view: &'a View, pane: &Pane) -> Option<&'a Picture> {
+/// What a pane shows, and which part of its width stays in view.
+fn picture<'a>(view: &'a View, pane: &Pane) -> Option<(&'a Picture, f32)> {
     let look = |number: u64| view.looks.iter().find(|look| look.number == number);
     let picture = match pane.shown {
-        Shown::Live(_) => view.picture.as_ref(),
-        Shown::Before(number) => look(number).map(|look: &Arc<Look>| &look.before),
-        Shown::After(number) => look(number).map(|look: &Arc<Look>| &look.after),
+        Shown::Live(_) => view.picture.as_ref().map(|picture| (picture, 0.5)),
+        Shown::Before(number) => look(number).map(|look: &Arc<Look>| (&look.before, look.focus)),
+        Shown::After(number) => look(number).map(|look: &Arc<Look>| (&look.after, look.focus)),
     };
-    picture.map(Arc::as_ref)
+    picture.map(|(picture, focus)| (picture.as_ref(), focus))
 }
 
 /// The pixels `[r, g, b, a]` of a picture whose corners are rounded.

@@ -10,7 +10,7 @@ mod stages;
 use super::fonts::{Fonts, Side};
 use super::interface::Interface;
 use super::messages::Messages;
-use super::scale::Cover;
+use super::scale::{self, Cover};
 use super::{Point, Rect};
 use crate::garment::Category;
 use crate::mirror::view::{Stage, View};
@@ -370,10 +370,10 @@ impl Builder<'_> {
     /// The mirror picture over the whole screen.
     fn mirror(&mut self, light: u32) -> Option<Cover> {
         let picture = self.view.picture.as_ref()?;
-        let screen = self.layout.screen;
+        let place = scale::place(picture.width, picture.height, self.layout.screen);
         let shown = Shown::Live(self.view.number);
-        self.layout.panes.push(Pane { shown, place: screen, clip: screen, light });
-        Some(Cover::new(picture.width, picture.height, screen))
+        self.layout.panes.push(Pane { shown, place, clip: place, light });
+        Some(Cover::new(picture.width, picture.height, place, 0.5))
     }
 
     /// Names of worn pieces, for a caption.

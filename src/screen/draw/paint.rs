@@ -307,7 +307,7 @@ impl Brush<'_> {
         let Some(look) = self.view.looks.iter().find(|look| look.number == number) else { return };
         let mut small = super::frame::Frame::new(place.width as usize, place.height as usize);
         let bounds = small.bounds();
-        scale::draw(&mut small, &look.after, bounds, bounds, 256);
+        scale::draw(&mut small, &look.after, (bounds, look.focus), bounds, 256);
         let radius = 14.0 * self.unit;
         let rgba = super::rounded_picture(&small, radius);
         canvas.picture(&rgba, place.width as usize, (place.x, place.y));

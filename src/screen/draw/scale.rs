@@ -8,7 +8,20 @@ use rayon::prelude::*;
 /// Steps between two pixels of the source.
 const STEPS: i64 = 256;
 
-/// How a picture lies on a part of the screen: the whole part is covered, what is too much is cut off evenly.
+/// A picture fills its part of the screen as long as at least this share of its height stays: heads and feet belong into a mirror.
+const LEAST: f32 = 0.75;
+
+/// The part of `place` that a picture of a size takes: all of it, or a column in its middle where too much height would be cut off.
+pub fn place(width: usize, height: usize, place: Rect) -> Rect {
+    let aspect = width as f32 / height.max(1) as f32;
+    if aspect * place.height as f32 >= LEAST * place.width as f32 {
+        return place;
+    }
+    let column = (place.height as f32 * aspect).round() as i32;
+    Rect { x: place.x + (place.width - column) / 2, width: column, ..place }
+}
+
+/// How a picture lies on a part of the screen: the whole part is covered, what is too much is cut off.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cover {
     /// Source pixels per screen pixel.
@@ -19,11 +32,11 @@ pub struct Cover {
 }
 
 impl Cover {
-    /// Covers `place` with a picture of a size.
-    pub fn new(width: usize, height: usize, place: Rect) -> Self {
+    /// Covers `place` with a picture of a size. `focus`, 0..1, says which part of the width stays in view: a half cuts off evenly.
+    pub fn new(width: usize, height: usize, place: Rect, focus: f32) -> Self {
         let [wide, high] = [place.width.max(1) as f32, place.height.max(1) as f32];
         let scale = (width as f32 / wide).min(height as f32 / high);
-        let origin = [(width as f32 - wide * scale) / 2.0, (height as f32 - high * scale) / 2.0];
+        let origin = [(width as f32 - wide * scale) * focus, (height as f32 - high * scale) / 2.0];
         Self { scale, origin, place }
     }
 
@@ -38,9 +51,15 @@ impl Cover {
 
 /// Draws a picture so that it covers `place`; only what lies in `clip`. `light` is the share of its brightness that is
 /// kept, of 256.
-pub fn draw(frame: &mut Frame, picture: &Picture, place: Rect, clip: Rect, light: u32) {
+pub fn draw(
+    frame: &mut Frame,
+    picture: &Picture,
+    (place, focus): (Rect, f32),
+    clip: Rect,
+    light: u32,
+) {
     let rgb = picture.rgb8();
-    let mut cover = Cover::new(picture.width, picture.height, place);
+    let mut cover = Cover::new(picture.width, picture.height, place, focus);
     let halved;
     let (mut source, mut width, mut height) = (rgb.as_ref(), picture.width, picture.height);
     // More than two source pixels a screen pixel would be skipped by the bilinear filter.
@@ -169,7 +188,7 @@ mod tests {
         let picture = gradient(64, 48);
         let mut frame = Frame::new(64, 48);
         let bounds = frame.bounds();
-        draw(&mut frame, &picture, bounds, bounds, 256);
+        draw(&mut frame, &picture, (bounds, 0.5), bounds, 256);
         assert_eq!(frame.rgb(), picture.rgb8().as_ref());
     }
 
@@ -179,7 +198,7 @@ mod tests {
             let picture = Picture::from_rgb8(width, height, vec![200; width * height * 3]);
             let mut frame = Frame::new(100, 80);
             let place = Rect::new(10, 20, 70, 50);
-            draw(&mut frame, &picture, place, Rect::new(0, 0, 60, 80), 128);
+            draw(&mut frame, &picture, (place, 0.5), Rect::new(0, 0, 60, 80), 128);
             for (i, pixel) in frame.pixels.iter().enumerate() {
                 let inside = (10..60).contains(&(i % 100)) && (20..70).contains(&(i / 100));
                 assert_eq!(*pixel, if inside { 0x0064_6464 } else { 0 }, "{width}x{height} at {i}");
@@ -189,8 +208,19 @@ mod tests {
 
     #[test]
     fn a_place_in_the_picture_is_found_on_the_screen() {
-        let cover = Cover::new(200, 100, Rect::new(10, 10, 100, 100));
+        let cover = Cover::new(200, 100, Rect::new(10, 10, 100, 100), 0.5);
         assert_eq!(cover.on_screen([100.0, 50.0]), Point { x: 60.0, y: 60.0 });
         assert_eq!(cover.on_screen([50.0, 0.0]), Point { x: 10.0, y: 10.0 });
+        let right = Cover::new(200, 100, Rect::new(10, 10, 100, 100), 1.0);
+        assert_eq!(right.on_screen([100.0, 0.0]), Point { x: 10.0, y: 10.0 });
+    }
+
+    #[test]
+    fn a_tall_picture_keeps_its_head_and_feet() {
+        let screen = Rect::new(0, 0, 1600, 900);
+        assert_eq!(place(1280, 720, screen), screen);
+        assert_eq!(place(1280, 800, screen), screen);
+        assert_eq!(place(900, 1800, screen), Rect::new(575, 0, 450, 900));
+        assert_eq!(place(1280, 720, Rect::new(0, 0, 900, 1600)), Rect::new(0, 0, 900, 1600));
     }
 }

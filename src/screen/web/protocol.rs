@@ -110,7 +110,10 @@ pub fn state(view: &View) -> String {
     let looks: Vec<_> = view
         .looks
         .iter()
-        .map(|look| serde_json::json!({ "number": look.number, "wearing": look.wearing }))
+        .map(|look| {
+            let focus = rounded(look.focus, 500.0);
+            serde_json::json!({ "number": look.number, "wearing": look.wearing, "focus": focus })
+        })
         .collect();
     let hand = view.hand.map(|hand| {
         serde_json::json!({

@@ -2,7 +2,7 @@
 
 use super::{Builder, Icon, Pane, Part, Shown, Size, Strip, TOUCH, Target, Track, Weight};
 use crate::mirror::view::Look;
-use crate::screen::draw::Rect;
+use crate::screen::draw::{Rect, scale};
 use std::sync::Arc;
 
 /// Looks that are shown side by side, the newest.
@@ -42,10 +42,11 @@ impl Builder<'_> {
         let line = area.x + at;
         let before = Rect { width: line, ..screen };
         let after = Rect { x: line, width: screen.width - line, ..screen };
+        let place = scale::place(look.after.width, look.after.height, screen);
         for (shown, clip) in
             [(Shown::Before(look.number), before), (Shown::After(look.number), after)]
         {
-            self.layout.panes.push(Pane { shown, place: screen, clip, light: 256 });
+            self.layout.panes.push(Pane { shown, place, clip: clip.within(place), light: 256 });
         }
         let width = self.px(4).max(2);
         self.fixed(Part::Line, Rect::new(line - width / 2, 0, width, screen.height));

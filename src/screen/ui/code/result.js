@@ -64,8 +64,10 @@ async function fetched(path) {
   }
 }
 
-async function fill(image, number, side) {
+/** Where a picture is cut off, the person stays in view. */
+async function fill(image, { number, focus }, side) {
   image.dataset.look = number;
+  image.style.objectPosition = `${focus * 100}% 50%`;
   const url = await picture(number, side);
   if (url && image.dataset.look === String(number) && looks.some((look) => look.number === number)) image.src = url;
 }
@@ -82,8 +84,8 @@ function update() {
   element("result-title").textContent = title(look);
   showWorn(comparing ? [] : look.wearing);
   element("download").href = `/look/${look.number}/after.png`;
-  fill(element("before"), look.number, "before");
-  fill(element("after"), look.number, "after");
+  fill(element("before"), look, "before");
+  fill(element("after"), look, "after");
   showStrip();
   showGrid();
 }
@@ -109,7 +111,7 @@ function showWorn(ids) {
 
 function image(look) {
   const image = Object.assign(document.createElement("img"), { alt: "", draggable: false });
-  fill(image, look.number, "after");
+  fill(image, look, "after");
   return image;
 }
 
